@@ -1,0 +1,244 @@
+package jobstore
+
+import (
+	"bytes"
+	"context"
+	"iter"
+	"slices"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/jobstore/jobstore/index"
+)
+
+// A Page is the answer to one Query: some jobs in the order asked for, all of
+// one snapshot.
+type Page struct {
+	Jobs []Job
+	// HasMore reports whether jobs that match lie further on in the direction
+	// of travel: past the last job, or for a query with Before alone, ahead of
+	// the first.
+	HasMore bool
+}
+
+// Next returns the query for the page after p, which q gave, and whether there
+// is one.
+func (p Page) Next(q Query) (Query, bool) {
+	if len(p.Jobs) == 0 || !q.backward() && !p.HasMore {
+		return Query{}, false
+	}
+	if q.backward() {
+		q.Before = ""
+	}
+	q.After = p.Jobs[len(p.Jobs)-1].ID
+	return q, true
+}
+
+// Prev returns the query for the page ahead of p, which q gave, and whether
+// there is one. There is none ahead of a page without cursors, nor of one with
+// both: the end of a range cannot be asked for.
+func (p Page) Prev(q Query) (Query, bool) {
+	if len(p.Jobs) == 0 || q.After == "" && !q.backward() || q.backward() && !p.HasMore ||
+		q.After != "" && q.Before != "" {
+		return Query{}, false
+	}
+	q.After, q.Before = "", p.Jobs[0].ID
+	return q, true
+}
+
+// backward reports whether q reads away from Before, against its order.
+func (q Query) backward() bool { return q.Before != "" && q.After == "" }
+
+// bounds returns the range of q, read in its order.
+func (q Query) bounds() index.Bounds {
+	var after, before string
+	if q.After != "" {
+		after = q.After.suffix()
+	}
+	if q.Before != "" {
+		before = q.Before.suffix()
+	}
+	if q.Order == Asc {
+		return index.Bounds{Low: after, High: before}
+	}
+	return index.Bounds{Low: before, High: after, Reverse: true}
+}
+
+// List returns the page of jobs that q selects. No match gives an empty page
+// and no error.
+//
+// It fails with a FieldError when q is not valid, ErrClosed, ErrCorrupt, or the
+// error of ctx.
+func (s *Store) List(ctx context.Context, q Query) (Page, error) {
+	page, _, err := s.list(ctx, q)
+	return page, err
+}
+
+// Explain reads the page that q selects and returns how that was done and what
+// it cost. It fails as List does.
+func (s *Store) Explain(ctx context.Context, q Query) (Plan, error) {
+	_, plan, err := s.list(ctx, q)
+	return plan, err
+}
+
+func (s *Store) list(ctx context.Context, q Query) (Page, Plan, error) {
+	if err := q.Validate(); err != nil {
+		return Page{}, Plan{}, err
+	}
+	bounds := q.bounds()
+	if q.backward() {
+		bounds.Reverse = !bounds.Reverse
+	}
+	page, plan, err := s.readPage(ctx, q, bounds, q.limit())
+	if q.backward() {
+		slices.Reverse(page.Jobs)
+	}
+	return page, plan, err
+}
+
+// All returns every job that q's filter and cursors select, in its order; Limit
+// is ignored, and Before alone is the end of the walk. After an error, which is
+// one that List returns, it ends.
+//
+// Jobs are read in snapshots of a page, none of which is open while the loop's
+// body runs: the body may take its time, use the store, and break off. No job
+// comes twice, and one that matches throughout the walk comes exactly once,
+// whatever is written meanwhile.
+func (s *Store) All(ctx context.Context, q Query) iter.Seq2[Job, error] {
+	return func(yield func(Job, error) bool) {
+		q.Limit = 0
+		if err := q.Validate(); err != nil {
+			yield(Job{}, err)
+			return
+		}
+		// A small first page, as many a loop breaks off early.
+		for limit := DefaultLimit; ; limit = MaxLimit {
+			page, _, err := s.readPage(ctx, q, q.bounds(), limit)
+			if err != nil {
+				yield(Job{}, err)
+				return
+			}
+			for i := range page.Jobs {
+				if !yield(page.Jobs[i], nil) {
+					return
+				}
+			}
+			if !page.HasMore {
+				return
+			}
+			q.After = page.Jobs[len(page.Jobs)-1].ID
+		}
+	}
+}
+
+// readPage reads up to limit jobs of q's filter from bounds in one transaction.
+func (s *Store) readPage(ctx context.Context, q Query, bounds index.Bounds, limit int) (page Page, plan Plan, err error) {
+	err = s.view(ctx, func(t index.Tree) error {
+		r := pageReader{tree: t, query: q, hashInput: s.hashInput}
+		page, plan, err = r.read(bounds, limit)
+		return err
+	})
+	if err != nil {
+		return Page{}, Plan{}, err
+	}
+	return page, plan, nil
+}
+
+// A pageReader assembles one page in one transaction.
+type pageReader struct {
+	tree      index.Tree
+	query     Query
+	hashInput func(string) index.Hash
+	hash      index.Hash
+	name      index.Name // the bucket that is scanned
+	// jobs looks up the records that an index names. One cursor that is sought
+	// again costs two thirds of a Bucket.Get each.
+	jobs *bbolt.Cursor
+}
+
+func (r *pageReader) read(bounds index.Bounds, limit int) (Page, Plan, error) {
+	counts, err := r.tree.Counts()
+	if err != nil {
+		return Page{}, Plan{}, err
+	}
+	access := choose(&counts, r.query)
+	plan := Plan{Index: string(access.name), Matches: access.matches}
+	if access.name == "" {
+		plan.Index = "none"
+		return Page{Jobs: []Job{}}, plan, nil
+	}
+	if r.query.Input != "" {
+		r.hash = r.hashInput(r.query.Input)
+	}
+	r.name = access.name
+	bucket, err := r.tree.Bucket(index.Jobs)
+	if err != nil {
+		return Page{}, Plan{}, err
+	}
+	r.jobs = bucket.Cursor()
+	scan, err := access.scan(r.tree, r.hash, bounds)
+	if err != nil {
+		return Page{}, Plan{}, err
+	}
+
+	page := Page{Jobs: make([]Job, 0, min(access.atMost(), int64(limit)))}
+	for len(page.Jobs) < limit {
+		hit, ok := scan.Next()
+		if !ok {
+			break
+		}
+		plan.Fetched++
+		page.Jobs = append(page.Jobs, Job{})
+		matches, err := r.fetch(&page.Jobs[len(page.Jobs)-1], hit)
+		if err != nil {
+			return Page{}, Plan{}, err
+		}
+		if !matches {
+			page.Jobs = page.Jobs[:len(page.Jobs)-1]
+			plan.Skipped++
+		}
+	}
+	page.HasMore = len(page.Jobs) == limit && scan.More()
+	plan.Branches, plan.Examined, plan.Returned = scan.Branches, scan.Examined, len(page.Jobs)
+	return page, plan, nil
+}
+
+// fetch reads the job of hit and checks that the entry speaks of it. It returns
+// false for a job whose input only shares the hash of the one asked for.
+func (r *pageReader) fetch(job *Job, hit index.Hit) (matches bool, err error) {
+	value := hit.Value
+	if r.name != index.Jobs {
+		var key []byte
+		if key, value = r.jobs.Seek(hit.ID); !bytes.Equal(key, hit.ID) {
+			return false, corruptf("%s index names job %q, which has no record", r.name, hit.ID)
+		}
+	}
+	if err := job.decode(hit.ID, value, false); err != nil {
+		return false, err
+	}
+	if !r.entryFits(job, hit.Prefix) {
+		return false, corruptf("%s index says %x of job %q, its record says %s, %s",
+			r.name, hit.Prefix, hit.ID, job.Kind, job.Status)
+	}
+	if r.query.Input == "" || job.Input == r.query.Input {
+		return true, nil
+	}
+	if r.hashInput(job.Input) != r.hash {
+		return false, corruptf("input index names job %q, which has another input", hit.ID)
+	}
+	return false, nil
+}
+
+// entryFits reports whether the entry with this prefix is one of job's: the
+// status and the kind are the end of a prefix. What the jobs bucket holds must
+// fit the filter as it is, for that is what the counters said.
+func (r *pageReader) entryFits(job *Job, prefix []byte) bool {
+	kind, status := job.Kind.code(), job.Status.code()
+	switch last := len(prefix) - 1; r.name {
+	case index.Kind:
+		return prefix[last] == kind
+	case index.Status, index.Input:
+		return prefix[last] == kind && prefix[last-1] == status
+	}
+	return job.Kind&r.query.kinds() != 0 && job.Status&r.query.statuses() != 0
+}

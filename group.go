@@ -1,0 +1,114 @@
+package jobstore
+
+import (
+	"bytes"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/jobstore/jobstore/index"
+)
+
+// A group is one write transaction in the making. Operations see what those
+// before them wrote, as records are put at once; index entries and counters,
+// which no operation reads, are put together at the end.
+type group struct {
+	store *Store
+
+	tree   index.Tree
+	jobs   *bbolt.Bucket
+	cursor *bbolt.Cursor
+	batch  index.Batch
+	now    time.Time
+	minted typeID // the last one
+	mints  int    // how many were minted in this group
+	writes int    // how many records were put or deleted
+}
+
+// begin starts the group in tx.
+func (g *group) begin(tx *bbolt.Tx) (err error) {
+	if g.tree, err = index.Open(tx); err != nil {
+		return err
+	}
+	if g.jobs, err = g.tree.Bucket(index.Jobs); err != nil {
+		return err
+	}
+	minted, err := g.tree.Minted()
+	if err != nil {
+		return err
+	}
+	g.minted = typeID{}
+	if minted != nil {
+		var ok bool
+		if g.minted, ok = typeIDOfBytes(minted); !ok {
+			return corruptf("last minted ID is %x", minted)
+		}
+	}
+	g.cursor = g.jobs.Cursor()
+	g.batch.Reset()
+	g.mints, g.writes = 0, 0
+	g.now = g.store.options.Now()
+	return nil
+}
+
+// finish puts what the group has gathered.
+func (g *group) finish() error {
+	if g.writes == 0 {
+		return nil
+	}
+	if g.mints > 0 {
+		if err := g.tree.SetMinted(g.minted.bytes()); err != nil {
+			return err
+		}
+	}
+	return g.batch.Apply(g.tree)
+}
+
+// mint returns a new ID, greater than all that were minted before it.
+func (g *group) mint() ID {
+	for {
+		g.minted = g.minted.next(g.now)
+		g.mints++
+		if id := g.minted.id(); g.stored(id) == nil {
+			return id
+		}
+	}
+}
+
+// stored returns the record of id, or nil. It is valid until the next write.
+func (g *group) stored(id ID) []byte {
+	suffix := []byte(id.suffix())
+	if key, value := g.cursor.Seek(suffix); bytes.Equal(key, suffix) {
+		return value
+	}
+	return nil
+}
+
+// entry returns what the index knows the job with this ID by, or nil when there
+// is no such job.
+func (g *group) entry(id ID) (*index.Entry, error) {
+	value := g.stored(id)
+	if value == nil {
+		return nil, nil
+	}
+	var job Job
+	if err := job.decode([]byte(id.suffix()), value, false); err != nil {
+		return nil, err
+	}
+	return g.store.entryOf(&job), nil
+}
+
+// put writes the record of a job in place of the one that old stands for, which
+// is nil for a new job.
+func (g *group) put(next, old *index.Entry, value []byte) error {
+	g.writes++
+	g.batch.Change(old, next)
+	return g.jobs.Put([]byte(next.ID), value)
+}
+
+// delete removes the job that old stands for.
+func (g *group) delete(old *index.Entry) error {
+	g.writes++
+	g.batch.Change(old, nil)
+	return g.jobs.Delete([]byte(old.ID))
+}

@@ -1,0 +1,26 @@
+// Package index lays out the file: the names of its buckets, the keys in them,
+// which keys a change of a job adds and removes, and the scans that read jobs
+// back in the order of their IDs.
+//
+// The tree of buckets:
+//
+//	jobstore
+//	├─ meta     "format"                  → format version, uint64 big-endian
+//	│           "minted"                  → last minted ID, 16 bytes of UUIDv7
+//	├─ counts   status ‖ kind             → number of jobs, uint64 big-endian
+//	├─ jobs     id                        → record (package record)
+//	├─ kind     kind ‖ id                 → ∅
+//	├─ status   status ‖ kind ‖ id        → ∅
+//	└─ input    hash ‖ status ‖ kind ‖ id → ∅
+//
+// status and kind are codes of one byte, counted from 1. hash is the first 16
+// bytes of the SHA-256 of the input. id is the ID of the job without "job_"; it
+// has no fixed length, so it stands last, and as it never holds a zero byte, the
+// key after prefix ‖ id is prefix ‖ id ‖ 0.
+//
+// There is one key for every (value, job): a list of IDs in one value would be
+// written anew for every job that joins it.
+//
+// This tree, the code below it and docs/FORMAT.md change together, and with
+// them Format.
+package index

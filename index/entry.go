@@ -1,0 +1,156 @@
+package index
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"slices"
+)
+
+// A Hash stands for an input in keys.
+type Hash [16]byte
+
+// HashInput returns the hash of input: the first 16 bytes of its SHA-256, so
+// that nobody can make two inputs that share one.
+func HashInput(input string) Hash {
+	sum := sha256.Sum256([]byte(input))
+	return Hash(sum[:])
+}
+
+// An Entry holds what the keys of one job are made of.
+type Entry struct {
+	ID   string // without "job_"
+	Pair Pair
+	Hash Hash
+}
+
+// AppendKey appends the key of e in the bucket name to dst.
+func (e *Entry) AppendKey(dst []byte, name Name) []byte {
+	switch name {
+	case Kind:
+		dst = append(dst, e.Pair.Kind)
+	case Status:
+		dst = append(dst, e.Pair.Status, e.Pair.Kind)
+	case Input:
+		dst = append(dst, e.Hash[:]...)
+		dst = append(dst, e.Pair.Status, e.Pair.Kind)
+	}
+	return append(dst, e.ID...)
+}
+
+// PrefixLen returns how many bytes stand before the ID in the keys of a bucket.
+func PrefixLen(name Name) int {
+	switch name {
+	case Kind:
+		return 1
+	case Status:
+		return 2
+	case Input:
+		return len(Hash{}) + 2
+	}
+	return 0
+}
+
+// A Batch gathers the changes that one transaction makes to the indexes and
+// counters. Nothing in a write reads an index, so the changes can wait until
+// all are known and then go in sorted by key, which halves a bulk load: keys of
+// one page are put one after the other. The zero value is empty.
+type Batch struct {
+	changes [len(Names)][]change
+	arena   []byte // the keys; reused from one batch to the next
+	delta   Counts
+}
+
+// A change adds or removes one key, arena[from:to].
+type change struct {
+	from, to int
+	remove   bool
+}
+
+// Reset empties the batch and keeps its memory.
+func (b *Batch) Reset() {
+	for i := range b.changes {
+		b.changes[i] = b.changes[i][:0]
+	}
+	b.arena = b.arena[:0]
+	b.delta = Counts{}
+}
+
+// Change replaces the entry of a job: old is nil for a new job, next for one
+// that is gone. Keys that both have stay untouched.
+func (b *Batch) Change(old, next *Entry) {
+	if old != nil {
+		b.delta.Add(old.Pair, -1)
+	}
+	if next != nil {
+		b.delta.Add(next.Pair, 1)
+	}
+	for i, name := range Names {
+		if name == Jobs {
+			continue
+		}
+		removed := b.key(old, name)
+		added := b.key(next, name)
+		if bytes.Equal(b.bytes(removed), b.bytes(added)) {
+			continue
+		}
+		if old != nil {
+			removed.remove = true
+			b.changes[i] = append(b.changes[i], removed)
+		}
+		if next != nil {
+			b.changes[i] = append(b.changes[i], added)
+		}
+	}
+}
+
+// key puts the key of e into the arena. A nil entry has an empty key.
+func (b *Batch) key(e *Entry, name Name) change {
+	from := len(b.arena)
+	if e != nil {
+		b.arena = e.AppendKey(b.arena, name)
+	}
+	return change{from: from, to: len(b.arena)}
+}
+
+func (b *Batch) bytes(c change) []byte { return b.arena[c.from:c.to] }
+
+// Apply writes the changes to the indexes and counters of t. Of several changes
+// to one key the last one counts.
+func (b *Batch) Apply(t Tree) error {
+	for i, name := range Names {
+		if len(b.changes[i]) == 0 {
+			continue
+		}
+		bucket, err := t.Bucket(name)
+		if err != nil {
+			return err
+		}
+		changes := b.changes[i]
+		slices.SortStableFunc(changes, func(x, y change) int {
+			return bytes.Compare(b.bytes(x), b.bytes(y))
+		})
+		for j, c := range changes {
+			key := b.bytes(c)
+			if j+1 < len(changes) && bytes.Equal(key, b.bytes(changes[j+1])) {
+				continue
+			}
+			if c.remove {
+				err = bucket.Delete(key)
+			} else {
+				err = bucket.Put(key, nil)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	counts, err := t.Counts()
+	if err != nil {
+		return err
+	}
+	after := counts
+	for p, n := range b.delta.All {
+		after.Add(p, n)
+	}
+	return t.SetCounts(&counts, &after)
+}

@@ -1,0 +1,140 @@
+package jobstore
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/jobstore/jobstore/index"
+)
+
+// A Plan says how a page was read and what that cost. The counts are taken in
+// the scan, and hold to
+//
+//	Examined ≤ Returned + Skipped + 1 + 2 × Branches
+//
+// whatever the data is: no plan reads jobs and filters them one by one.
+type Plan struct {
+	// Index is the bucket that was scanned: "jobs", "kind", "status" or
+	// "input", or "none" when the counters proved that nothing matches.
+	Index string
+	// Branches is the number of key ranges that were sought and merged.
+	Branches int
+	// Matches is the number of jobs that match the filter, wherever the
+	// cursors stand. The counters know it, but for a filter on input: then it is
+	// the number of jobs with the kinds and statuses asked for, which is the
+	// most that can match.
+	Matches  int64
+	Examined int // keys that cursors were placed on and that were compared
+	Fetched  int // records read and decoded
+	Returned int // jobs in the page
+	// Skipped is the number of jobs whose input differs from the one asked for
+	// and has the same hash, which needs a collision in 128 bits of SHA-256.
+	Skipped int
+}
+
+// String returns the plan as one line.
+func (p Plan) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "index=%s branches=%d matches=%d examined=%d fetched=%d returned=%d",
+		p.Index, p.Branches, p.Matches, p.Examined, p.Fetched, p.Returned)
+	if p.Skipped > 0 {
+		fmt.Fprintf(&b, " skipped=%d", p.Skipped)
+	}
+	return b.String()
+}
+
+// An access is how the planner has decided to read the jobs of a filter.
+type access struct {
+	name    index.Name // the bucket; empty when nothing can match
+	pairs   []index.Pair
+	kinds   []byte
+	matches int64
+	total   int64
+}
+
+// choose picks the bucket in which a filter costs the fewest branches. All
+// candidates touch the matching entries and nothing else, so that branches are
+// what they differ in: each costs a seek. At the same number the bucket with
+// shorter keys, and in jobs no second look-up, comes first.
+//
+// A filter on input always takes the input bucket: in the others it would have
+// to be checked job by job.
+func choose(counts *index.Counts, q Query) access {
+	var a access
+	var perKind, askedPerKind [index.MaxCode + 1]int64
+	for p, n := range counts.All {
+		a.total += n
+		perKind[p.Kind] += n
+		if kindOfCode(p.Kind)&q.kinds() == 0 || statusOfCode(p.Status)&q.statuses() == 0 {
+			continue
+		}
+		a.matches += n
+		askedPerKind[p.Kind] += n
+		a.pairs = append(a.pairs, p)
+	}
+	if a.matches == 0 {
+		return a
+	}
+	if q.Input != "" {
+		a.name = index.Input
+		return a
+	}
+	if a.matches == a.total {
+		a.name = index.Jobs
+		return a
+	}
+	// The kind bucket serves when every job of the kinds asked for has a status
+	// that is asked for.
+	wholeKinds := true
+	for kind, n := range askedPerKind {
+		if n > 0 {
+			a.kinds = append(a.kinds, byte(kind))
+			wholeKinds = wholeKinds && n == perKind[kind]
+		}
+	}
+	if wholeKinds && len(a.kinds) <= len(a.pairs) {
+		a.name = index.Kind
+	} else {
+		a.name = index.Status
+	}
+	return a
+}
+
+// atMost returns a number of jobs to make room for. A filter on input may match
+// any part of what the counters know, so that a page of one starts small.
+func (a access) atMost() int64 {
+	const few = 4
+	if a.name == index.Input {
+		return min(a.matches, few)
+	}
+	return a.matches
+}
+
+// scan opens the branches of a in the tree.
+func (a access) scan(t index.Tree, hash index.Hash, bounds index.Bounds) (*index.Scan, error) {
+	bucket, err := t.Bucket(a.name)
+	if err != nil {
+		return nil, err
+	}
+	switch a.name {
+	case index.Kind:
+		s := index.NewScan(bucket, bounds, len(a.kinds))
+		for _, kind := range a.kinds {
+			s.Add([]byte{kind})
+		}
+		return s, nil
+	case index.Status:
+		s := index.NewScan(bucket, bounds, len(a.pairs))
+		for _, p := range a.pairs {
+			s.Add([]byte{p.Status, p.Kind})
+		}
+		return s, nil
+	case index.Input:
+		s := index.NewScan(bucket, bounds, len(a.pairs))
+		s.AddInput(hash, a.pairs)
+		return s, nil
+	}
+	s := index.NewScan(bucket, bounds, 1)
+	s.Add(nil)
+	return s, nil
+}

@@ -1,0 +1,209 @@
+package jobstore
+
+import (
+	"net/url"
+	"strconv"
+)
+
+// Limits of a page, in jobs.
+const (
+	DefaultLimit = 20
+	MaxLimit     = 100
+)
+
+// An Order is the direction in which jobs are listed, by the bytes of their IDs.
+type Order uint8
+
+// The documented orders.
+const (
+	Desc Order = iota // newest first, the default
+	Asc               // oldest first
+)
+
+// String returns the API's word for o: "desc" or "asc".
+func (o Order) String() string {
+	switch o {
+	case Desc:
+		return "desc"
+	case Asc:
+		return "asc"
+	}
+	return "unknown"
+}
+
+// ParseOrder returns the order that the API calls word, "asc" or "desc". It
+// fails with a FieldError for any other word.
+func ParseOrder(word string) (Order, error) {
+	switch word {
+	case "desc":
+		return Desc, nil
+	case "asc":
+		return Asc, nil
+	}
+	return Desc, fieldError("order", word, "must be asc or desc")
+}
+
+// A Query selects jobs and the page of them to read. The zero value is the
+// documented default: every job, newest first, 20 of them.
+//
+// After and Before are positions, not look-ups: the ID of a job that was
+// deleted, never existed or does not match the filter marks its place all the
+// same. The package documentation says what each combination reads.
+type Query struct {
+	Kind   Kind   // any of these kinds; zero is any
+	Status Status // any of these statuses; zero is any
+	Input  string // exactly this input, byte for byte; empty is any
+
+	Limit  int // 1 to MaxLimit jobs; zero is DefaultLimit
+	After  ID  // jobs strictly past this ID in the order asked for
+	Before ID  // jobs strictly ahead of this ID
+	Order  Order
+}
+
+// Validate returns a FieldError that names the first field outside its bounds.
+func (q Query) Validate() error {
+	if extra := q.Kind &^ allKinds; extra != 0 {
+		return fieldError("kind", q.Kind.String(), "must be %s", alternatives(kindWords))
+	}
+	if extra := q.Status &^ allStatuses; extra != 0 {
+		return fieldError("status", q.Status.String(), "must be %s", alternatives(statusWords))
+	}
+	if err := validateText("input", q.Input, MaxInput); err != nil {
+		return err
+	}
+	if q.Limit < 0 || q.Limit > MaxLimit {
+		return limitError(strconv.Itoa(q.Limit))
+	}
+	if q.After != "" {
+		if err := q.After.validate("after"); err != nil {
+			return err
+		}
+	}
+	if q.Before != "" {
+		if err := q.Before.validate("before"); err != nil {
+			return err
+		}
+	}
+	if q.Order > Asc {
+		return fieldError("order", strconv.Itoa(int(q.Order)), "must be Desc or Asc")
+	}
+	return nil
+}
+
+func limitError(value string) error {
+	return fieldError("limit", value, "must be a whole number from 1 to %d", MaxLimit)
+}
+
+// ParseQuery reads the documented parameters kind, status, input, limit, after,
+// before and order from values. An empty value means that the parameter is not
+// given, and other parameters are ignored. Kind and status may be repeated to
+// name a set. Everything else fails with a FieldError that names the parameter:
+// a value that is not documented, or another parameter given twice.
+func ParseQuery(values url.Values) (Query, error) {
+	var q Query
+	for _, word := range values["kind"] {
+		if word == "" {
+			continue
+		}
+		kind, err := ParseKind(word)
+		if err != nil {
+			return Query{}, err
+		}
+		q.Kind |= kind
+	}
+	for _, word := range values["status"] {
+		if word == "" {
+			continue
+		}
+		status, err := ParseStatus(word)
+		if err != nil {
+			return Query{}, err
+		}
+		q.Status |= status
+	}
+	var words [5]string
+	for i, name := range []string{"input", "limit", "after", "before", "order"} {
+		given := values[name]
+		if len(given) > 1 {
+			return Query{}, fieldError(name, given[1], "must not be given more than once")
+		}
+		if len(given) == 1 {
+			words[i] = given[0]
+		}
+	}
+	q.Input, q.After, q.Before = words[0], ID(words[2]), ID(words[3])
+	var err error
+	if words[1] != "" {
+		if q.Limit, err = parseLimit(words[1]); err != nil {
+			return Query{}, err
+		}
+	}
+	if words[4] != "" {
+		if q.Order, err = ParseOrder(words[4]); err != nil {
+			return Query{}, err
+		}
+	}
+	if err := q.Validate(); err != nil {
+		return Query{}, err
+	}
+	return q, nil
+}
+
+// parseLimit reads a limit: decimal digits alone, no sign, no exponent, and
+// unlike in Go, where it is the default, no zero.
+func parseLimit(word string) (int, error) {
+	n, err := strconv.ParseUint(word, 10, 16)
+	if err != nil || n < 1 || n > MaxLimit || word[0] == '0' {
+		return 0, limitError(word)
+	}
+	return int(n), nil
+}
+
+// Values returns the parameters that ParseQuery reads q back from. What has its
+// default value is left out.
+func (q Query) Values() url.Values {
+	values := url.Values{}
+	for _, kind := range q.Kind.Kinds() {
+		values.Add("kind", kind.String())
+	}
+	for _, status := range q.Status.Statuses() {
+		values.Add("status", status.String())
+	}
+	for name, value := range map[string]string{
+		"input": q.Input, "after": string(q.After), "before": string(q.Before),
+	} {
+		if value != "" {
+			values.Set(name, value)
+		}
+	}
+	if q.Limit != 0 {
+		values.Set("limit", strconv.Itoa(q.Limit))
+	}
+	if q.Order != Desc {
+		values.Set("order", q.Order.String())
+	}
+	return values
+}
+
+func (q Query) limit() int {
+	if q.Limit == 0 {
+		return DefaultLimit
+	}
+	return q.Limit
+}
+
+// kinds and statuses return the set that q asks for, every member when it asks
+// for none, so that naming all and naming none are the same.
+func (q Query) kinds() Kind {
+	if q.Kind == 0 {
+		return allKinds
+	}
+	return q.Kind
+}
+
+func (q Query) statuses() Status {
+	if q.Status == 0 {
+		return allStatuses
+	}
+	return q.Status
+}

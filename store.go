@@ -1,0 +1,292 @@
+package jobstore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/jobstore/jobstore/index"
+	"github.com/jobstore/jobstore/internal/record"
+)
+
+// DefaultLockTimeout is how long Open waits for a locked file.
+const DefaultLockTimeout = 2 * time.Second
+
+// Options configure a Store. The zero value holds the defaults.
+type Options struct {
+	// ReadOnly opens the file for reading alone, beside other readers. The
+	// file must exist, and is not changed in any way.
+	ReadOnly bool
+
+	// LockTimeout is how long Open waits while somebody else holds the file,
+	// before it fails with ErrLocked. Zero is DefaultLockTimeout; anything
+	// shorter than 50ms tries once.
+	LockTimeout time.Duration
+
+	// NoSync leaves it to the operating system when a commit reaches the disk.
+	// A crash of the machine can then lose commits or damage the file, a crash
+	// of the process cannot. It is for tests, and for loads that can start over.
+	NoSync bool
+
+	// MaxSize is the size in bytes that the file may not outgrow: a write that
+	// needs more fails with ErrFull. Zero is no limit.
+	MaxSize int64
+
+	// Now is the clock for timestamps and minted IDs. Nil is time.Now. It is
+	// called from one goroutine at a time and must not panic.
+	Now func() time.Time
+
+	// Logger is told of what no caller is: damage found and commits that
+	// failed. Nil logs nothing.
+	Logger *slog.Logger
+
+	// hashInput stands in for index.HashInput in tests of colliding inputs.
+	hashInput func(string) index.Hash
+}
+
+// A Store is an open jobs store. Its methods may be called from any number of
+// goroutines at once: reads run side by side on snapshots, writes are gathered
+// and committed together.
+//
+// Every method takes a context. A read looks at it before it starts, All before
+// every page; a write gives up waiting for its turn when the context ends, and
+// once it has been taken up, waits for its outcome.
+type Store struct {
+	db        *bbolt.DB
+	file      *os.File
+	path      string
+	options   Options
+	hashInput func(string) index.Hash
+	log       *slog.Logger
+	writer    *writer // nil when read-only
+	// freelistKept is whether the file had its list of free pages written in it
+	// when it was opened, which only a clean close does.
+	freelistKept bool
+
+	closed atomic.Bool
+	close  sync.Once
+	// wrecked is set when the storage engine panicked with its locks held:
+	// nothing that takes them may be called again.
+	wrecked atomic.Bool
+}
+
+// Get returns the job with the given ID, its tasks included.
+//
+// It fails with ErrNotFound, a FieldError for a malformed ID, ErrClosed,
+// ErrCorrupt, or the error of ctx.
+func (s *Store) Get(ctx context.Context, id ID) (Job, error) {
+	job, _, err := s.get(ctx, id)
+	return job, err
+}
+
+// get returns the job with the given ID and a copy of its record.
+func (s *Store) get(ctx context.Context, id ID) (job Job, stored []byte, err error) {
+	if err := id.validate("id"); err != nil {
+		return Job{}, nil, err
+	}
+	err = s.view(ctx, func(t index.Tree) error {
+		bucket, err := t.Bucket(index.Jobs)
+		if err != nil {
+			return err
+		}
+		suffix := []byte(id.suffix())
+		value := bucket.Get(suffix)
+		if value == nil {
+			return fmt.Errorf("%w: %s", ErrNotFound, id)
+		}
+		stored = bytes.Clone(value)
+		return job.decode(suffix, stored, true)
+	})
+	if err != nil {
+		return Job{}, nil, err
+	}
+	return job, stored, nil
+}
+
+// Count returns how many jobs q's filter matches; its limit, order and cursors
+// are checked and then ignored.
+//
+// Without an input it adds up at most 25 counters and touches no index. With an
+// input it walks that input's index keys, and reads no records.
+//
+// It fails as List does.
+func (s *Store) Count(ctx context.Context, q Query) (n int64, err error) {
+	if err := q.Validate(); err != nil {
+		return 0, err
+	}
+	err = s.view(ctx, func(t index.Tree) error {
+		counts, err := t.Counts()
+		if err != nil {
+			return err
+		}
+		access := choose(&counts, q)
+		if n = access.matches; n == 0 || q.Input == "" {
+			return nil
+		}
+		scan, err := access.scan(t, s.hashInput(q.Input), index.Bounds{})
+		if err != nil {
+			return err
+		}
+		n = scan.Count()
+		return nil
+	})
+	return n, err
+}
+
+// Stats are figures about a whole store.
+type Stats struct {
+	Jobs      int64
+	ByKind    map[Kind]int64   // only kinds that have jobs
+	ByStatus  map[Status]int64 // only statuses that have jobs
+	FileBytes int64            // length of the file
+	// FreeBytes is the part of FileBytes that holds nothing and will be written
+	// before the file grows. A read-only store knows it only of a file that was
+	// closed cleanly, and otherwise leaves it 0.
+	FreeBytes int64
+	Format    int // version of the layout of the file
+}
+
+// Stats returns figures about the store, without walking it.
+//
+// It fails with ErrClosed, ErrCorrupt, or the error of ctx.
+func (s *Store) Stats(ctx context.Context) (Stats, error) {
+	st := Stats{ByKind: map[Kind]int64{}, ByStatus: map[Status]int64{}}
+	err := s.view(ctx, func(t index.Tree) (err error) {
+		counts, err := t.Counts()
+		if err != nil {
+			return err
+		}
+		for p, n := range counts.All {
+			st.Jobs += n
+			st.ByKind[kindOfCode(p.Kind)] += n
+			st.ByStatus[statusOfCode(p.Status)] += n
+		}
+		if st.Format, err = t.Format(); err != nil {
+			return err
+		}
+		info, err := s.file.Stat()
+		if err != nil {
+			return err
+		}
+		st.FileBytes = info.Size()
+		db := s.db.Stats()
+		st.FreeBytes = int64(db.FreePageN+db.PendingPageN)*int64(s.db.Info().PageSize) +
+			max(0, st.FileBytes-t.Size())
+		return nil
+	})
+	if err != nil {
+		return Stats{}, err
+	}
+	return st, nil
+}
+
+// Close waits for the writes that were begun, and closes the file. Whatever is
+// called afterwards fails with ErrClosed; a second Close does nothing.
+func (s *Store) Close() error {
+	if s == nil || s.db == nil {
+		return ErrClosed
+	}
+	var err error
+	s.close.Do(func() {
+		s.closed.Store(true)
+		if s.writer != nil {
+			s.writer.stop()
+		}
+		err = s.closeFile()
+	})
+	return err
+}
+
+func (s *Store) closeFile() error {
+	if s.wrecked.Load() {
+		// The engine's locks will never be given back. Closing the descriptor
+		// at least releases the lock on the file.
+		_ = s.file.Close()
+		return corruptf("closed %s without its engine", s.path)
+	}
+	return s.translate(guard(func() error {
+		if s.writer != nil {
+			s.writer.settle()
+		}
+		return s.db.Close()
+	}))
+}
+
+// view runs fn in a read transaction, whose snapshot it sees. It is the
+// boundary of every read: a damaged page makes the engine panic, or the memory
+// map fault, and both become ErrCorrupt here.
+func (s *Store) view(ctx context.Context, fn func(index.Tree) error) error {
+	if s == nil || s.db == nil || s.closed.Load() {
+		return ErrClosed
+	}
+	if ctx != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if s.wrecked.Load() {
+		return corruptf("%s cannot be read any more", s.path)
+	}
+	return s.translate(guard(func() error {
+		tx, err := s.begin(false)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }()
+		tree, err := index.Open(tx)
+		if err != nil {
+			return err
+		}
+		return fn(tree)
+	}))
+}
+
+// begin starts a transaction. A panic in there leaves the engine's locks held.
+func (s *Store) begin(writable bool) (*bbolt.Tx, error) {
+	returned := false
+	defer func() {
+		if !returned {
+			s.wrecked.Store(true)
+		}
+	}()
+	tx, err := s.db.Begin(writable)
+	returned = true
+	return tx, err
+}
+
+// guard runs fn and turns a panic, or a fault of the memory map, into
+// ErrCorrupt.
+func guard(fn func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = corruptf("%v", r)
+		}
+	}()
+	return fn()
+}
+
+// translate turns the errors of the packages underneath into ours.
+func (s *Store) translate(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, record.ErrDamaged), errors.Is(err, index.ErrDamaged),
+		errors.Is(err, index.ErrFormat), errors.Is(err, bbolterrors.ErrInvalidMapping):
+		err = fmt.Errorf("%w: %v", ErrCorrupt, err)
+	case errors.Is(err, bbolterrors.ErrDatabaseNotOpen):
+		return ErrClosed
+	}
+	if errors.Is(err, ErrCorrupt) {
+		s.log.Error("jobstore: damage found", "path", s.path, "error", err)
+	}
+	return err
+}

@@ -1,0 +1,311 @@
+package jobstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
+)
+
+// A writer commits the store's operations in groups. One goroutine takes all
+// that is queued as soon as the last commit ends and commits it once: a lone
+// operation waits for nobody, and the busier the store, the larger the groups.
+type writer struct {
+	store *Store
+
+	mu      sync.Mutex
+	queue   []*operation
+	stopped bool
+	wake    chan struct{} // holds one token when there is something to do
+	done    chan struct{} // closed when the goroutine has ended
+
+	// failure is why the store refuses writes, if it does.
+	failure atomic.Pointer[error]
+	// dirty is set once something was committed: Close has a list of free pages
+	// to write then.
+	dirty bool
+	group group
+}
+
+// A group is bounded, so that one transaction's memory is: it takes no further
+// operation past either of these.
+const (
+	maxGroupJobs  = 4096
+	maxGroupBytes = 8 << 20
+)
+
+// An operation is one call of a method that writes.
+type operation struct {
+	// apply checks the operation and then writes it. It returns an error only
+	// while it has written nothing.
+	apply func(*group) error
+	jobs  int
+	bytes int // about how much it writes
+
+	state atomic.Int32
+	err   error         // the outcome; set before done is closed
+	done  chan struct{} // closed when there is an outcome
+}
+
+// States of an operation. Whoever moves it out of queued decides: the writer
+// takes it, or its caller gives it up.
+const (
+	queued int32 = iota
+	taken
+	abandoned
+)
+
+func newWriter(s *Store) *writer {
+	w := &writer{store: s, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	w.group.store = s
+	go w.run()
+	return w
+}
+
+// submit hands op to the writer and waits for its outcome.
+func (s *Store) submit(ctx context.Context, op *operation) error {
+	if s == nil || s.db == nil || s.closed.Load() {
+		return ErrClosed
+	}
+	if s.writer == nil {
+		return ErrReadOnly
+	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	op.done = make(chan struct{})
+	if err := s.writer.enqueue(op); err != nil {
+		return err
+	}
+	select {
+	case <-op.done:
+	case <-ctx.Done():
+		if op.state.CompareAndSwap(queued, abandoned) {
+			return ctx.Err()
+		}
+		<-op.done
+	}
+	return op.err
+}
+
+func (w *writer) enqueue(op *operation) error {
+	if failure := w.failure.Load(); failure != nil {
+		return *failure
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stopped {
+		return ErrClosed
+	}
+	w.queue = append(w.queue, op)
+	w.signal()
+	return nil
+}
+
+func (w *writer) signal() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// stop refuses new operations and returns when those in the queue are done.
+func (w *writer) stop() {
+	w.mu.Lock()
+	w.stopped = true
+	w.mu.Unlock()
+	w.signal()
+	<-w.done
+}
+
+func (w *writer) run() {
+	defer close(w.done)
+	for range w.wake {
+		for {
+			ops := w.take()
+			if len(ops) == 0 {
+				break
+			}
+			w.commit(ops)
+			for _, op := range ops {
+				close(op.done)
+			}
+		}
+		w.mu.Lock()
+		end := w.stopped && len(w.queue) == 0
+		w.mu.Unlock()
+		if end {
+			return
+		}
+	}
+}
+
+// take removes the operations of the next group from the queue.
+func (w *writer) take() (ops []*operation) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n, jobs, bytes := 0, 0, 0
+	for _, op := range w.queue {
+		if len(ops) > 0 && (jobs+op.jobs > maxGroupJobs || bytes+op.bytes > maxGroupBytes) {
+			break
+		}
+		n++
+		if op.state.CompareAndSwap(queued, taken) {
+			ops = append(ops, op)
+			jobs += op.jobs
+			bytes += op.bytes
+		}
+	}
+	rest := copy(w.queue, w.queue[n:])
+	clear(w.queue[rest:])
+	w.queue = w.queue[:rest]
+	return ops
+}
+
+// commit carries out ops in one transaction and sets their outcomes. If one of
+// them comes upon damage, or cannot be undone alone, they are each carried out
+// in a transaction of their own, so that the others do not suffer from it.
+func (w *writer) commit(ops []*operation) {
+	err := w.tryCommit(ops)
+	if errors.Is(err, errSpoiled) && len(ops) > 1 {
+		for _, op := range ops {
+			w.commit([]*operation{op})
+		}
+		return
+	}
+	if err == nil {
+		return
+	}
+	for _, op := range ops {
+		if op.err == nil {
+			op.err = err
+		}
+	}
+}
+
+// errSpoiled marks an error after which a transaction was rolled back whole.
+var errSpoiled = errors.New("transaction was rolled back")
+
+// tryCommit carries out ops in one transaction. An operation's own refusal
+// becomes its outcome; the error that is returned is that of all the others.
+func (w *writer) tryCommit(ops []*operation) error {
+	if failure := w.failure.Load(); failure != nil {
+		return *failure
+	}
+	var tx *bbolt.Tx
+	err := guard(func() (err error) {
+		if w.store.wrecked.Load() {
+			return corruptf("%s cannot be written any more", w.store.path)
+		}
+		tx, err = w.store.begin(true)
+		return err
+	})
+	if err != nil {
+		return w.store.translate(err)
+	}
+	err = guard(func() error {
+		if err := w.group.begin(tx); err != nil {
+			return err
+		}
+		for _, op := range ops {
+			writes := w.group.writes
+			op.err = guard(func() error { return op.apply(&w.group) })
+			if op.err != nil && (w.group.writes != writes || errors.Is(op.err, ErrCorrupt)) {
+				return op.err
+			}
+		}
+		return w.group.finish()
+	})
+	if err != nil {
+		for _, op := range ops {
+			op.err = nil
+		}
+		_ = guard(tx.Rollback)
+		return fmt.Errorf("%w (%w)", w.store.translate(err), errSpoiled)
+	}
+	if w.group.writes == 0 {
+		return w.store.translate(guard(tx.Rollback))
+	}
+	return w.end(tx)
+}
+
+// end commits tx.
+func (w *writer) end(tx *bbolt.Tx) error {
+	id := tx.ID()
+	panicked := true
+	err := guard(func() error {
+		err := tx.Commit()
+		panicked = false
+		return err
+	})
+	if err == nil {
+		w.dirty = true
+		return nil
+	}
+	if panicked {
+		_ = guard(tx.Rollback)
+	} else if outOfRoom(err) && !w.isCommitted(id) {
+		return fmt.Errorf("%w: %v", ErrFull, err)
+	}
+	failure := fmt.Errorf("%w: %v", ErrCommitUnknown, err)
+	w.failure.Store(&failure)
+	w.store.log.Error("jobstore: commit failed, writes are refused from here on",
+		"path", w.store.path, "error", err)
+	return failure
+}
+
+// isCommitted reports whether the file has taken up the transaction with this
+// ID, or whether that cannot be told. A transaction is taken up by the write of
+// its meta page, the last of its writes: before it, a failure is certain.
+func (w *writer) isCommitted(id int) bool {
+	committed := true
+	_ = guard(func() error {
+		tx, err := w.store.begin(false)
+		if err != nil {
+			return err
+		}
+		committed = tx.ID() >= id
+		return tx.Rollback()
+	})
+	return committed
+}
+
+// outOfRoom reports whether err says that the file cannot grow. bbolt keeps
+// only the text of some of the operating system's errors.
+func outOfRoom(err error) bool {
+	if errors.Is(err, bbolterrors.ErrMaxSizeReached) {
+		return true
+	}
+	for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.EFBIG, syscall.EDQUOT} {
+		if errors.Is(err, errno) || strings.HasSuffix(err.Error(), errno.Error()) {
+			return true
+		}
+	}
+	return false
+}
+
+// settle writes the list of free pages, which no commit so far has, so that the
+// next Open need not scan the file for them.
+func (w *writer) settle() {
+	if w.failure.Load() != nil || !w.dirty && w.store.freelistKept {
+		return
+	}
+	db := w.store.db
+	db.NoFreelistSync = false
+	if err := db.Update(func(*bbolt.Tx) error { return nil }); err != nil {
+		w.store.log.Warn("jobstore: list of free pages was not written, the next open will scan for them",
+			"path", w.store.path, "error", err)
+	}
+	if db.NoSync {
+		_ = db.Sync()
+	}
+}
