@@ -181,12 +181,17 @@ func (r *pageReader) read(bounds index.Bounds, limit int) (Page, Plan, error) {
 		return Page{}, Plan{}, err
 	}
 
+	var last []byte
 	page := Page{Jobs: make([]Job, 0, min(access.atMost(), int64(limit)))}
 	for len(page.Jobs) < limit {
 		hit, ok := scan.Next()
 		if !ok {
 			break
 		}
+		if last != nil && !follows(hit.ID, last, bounds.Reverse) {
+			return Page{}, Plan{}, corruptf("%s index is out of order at job %q", r.name, hit.ID)
+		}
+		last = hit.ID
 		plan.Fetched++
 		page.Jobs = append(page.Jobs, Job{})
 		matches, err := r.fetch(&page.Jobs[len(page.Jobs)-1], hit)
@@ -201,6 +206,14 @@ func (r *pageReader) read(bounds index.Bounds, limit int) (Page, Plan, error) {
 	page.HasMore = len(page.Jobs) == limit && scan.More()
 	plan.Branches, plan.Examined, plan.Returned = scan.Branches, scan.Examined, len(page.Jobs)
 	return page, plan, nil
+}
+
+// follows reports whether id comes after last in a scan.
+func follows(id, last []byte, reverse bool) bool {
+	if reverse {
+		id, last = last, id
+	}
+	return bytes.Compare(id, last) > 0
 }
 
 // fetch reads the job of hit and checks that the entry speaks of it. It returns

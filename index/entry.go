@@ -154,3 +154,24 @@ func (b *Batch) Apply(t Tree) error {
 	}
 	return t.SetCounts(&counts, &after)
 }
+
+// ParseKey reads the key of an entry in the bucket name. The parts that the key
+// does not hold stay zero. It returns false for what AppendKey does not give.
+func ParseKey(name Name, key []byte) (e Entry, ok bool) {
+	n := PrefixLen(name)
+	if len(key) <= n {
+		return Entry{}, false
+	}
+	prefix := key[:n]
+	switch name {
+	case Kind:
+		e.Pair.Kind = prefix[0]
+	case Status:
+		e.Pair = Pair{Status: prefix[0], Kind: prefix[1]}
+	case Input:
+		e.Hash = Hash(prefix)
+		e.Pair = Pair{Status: prefix[n-2], Kind: prefix[n-1]}
+	}
+	e.ID = string(key[n:])
+	return e, e.Pair.Status <= MaxCode && e.Pair.Kind <= MaxCode
+}
