@@ -1,20 +1,27 @@
 // Package dataset describes the jobs that the benchmarks run on, and picks from
-// them what the workloads ask for.
+// them what the workloads ask for. The jobs themselves are made by the library's
+// own generator, which its demo shares.
 package dataset
 
 import (
 	"fmt"
 	"iter"
-	"maps"
-	"slices"
 
 	"github.com/jobstore/jobstore"
+	"github.com/jobstore/jobstore/internal/dataset"
 )
 
 // Names of the sets.
 const (
 	Realistic   = "realistic"
 	Adversarial = "adversarial"
+)
+
+// The pair of the adversarial set whose members are common apart and rare
+// together.
+const (
+	AdversarialKind   = dataset.AdversarialKind
+	AdversarialStatus = dataset.AdversarialStatus
 )
 
 // A Set is a number of jobs that are the same whenever they are made.
@@ -29,7 +36,10 @@ func (s Set) String() string { return fmt.Sprintf("%s-%d-seed%d", s.Name, s.Size
 
 // Jobs returns the jobs in the order of their IDs.
 func (s Set) Jobs() iter.Seq[*jobstore.Job] {
-	return func(yield func(*jobstore.Job) bool) { generate(s.Name, s.Size, s.Seed, yield) }
+	if s.Name == Adversarial {
+		return dataset.Adversarial(s.Seed, s.Size)
+	}
+	return dataset.Realistic(s.Seed, s.Size)
 }
 
 // Batches returns the jobs in slices of size, the last one shorter. A slice is
@@ -59,41 +69,28 @@ type Facts struct {
 	Hot, Unique []string
 }
 
-// positions is how many Positions there are, at most: so many that a run does
+// maxPositions is how many Positions there are at most: so many that a run does
 // not come back to the same pages before it has seen thousands of others.
-const positions = 1 << 14
+const maxPositions = 1 << 14
 
 // Gather reads the set once and returns its facts.
 func (s Set) Gather() Facts {
-	const (
-		sampled = 100_000 // jobs whose inputs are looked at
-		hot     = 100
-		unique  = 4096
-	)
 	facts := Facts{}
-	shares := map[string]int{}
-	every := max(1, s.Size/positions)
+	hot := map[string]bool{}
+	for i := range dataset.HotInputs {
+		facts.Hot = append(facts.Hot, dataset.HotInput(i))
+		hot[dataset.HotInput(i)] = true
+	}
+	every := max(1, s.Size/maxPositions)
 	i := 0
 	for j := range s.Jobs() {
 		if i%every == 0 {
 			facts.Positions = append(facts.Positions, j.ID)
-		}
-		if i%max(1, s.Size/sampled) == 0 {
-			shares[j.Input]++
+			if !hot[j.Input] {
+				facts.Unique = append(facts.Unique, j.Input)
+			}
 		}
 		i++
-	}
-	inputs := slices.SortedFunc(maps.Keys(shares), func(a, b string) int {
-		if shares[a] != shares[b] {
-			return shares[b] - shares[a]
-		}
-		return compareHashed(a, b)
-	})
-	facts.Hot = inputs[:min(hot, len(inputs))]
-	for _, input := range inputs {
-		if shares[input] == 1 && len(facts.Unique) < unique {
-			facts.Unique = append(facts.Unique, input)
-		}
 	}
 	return facts
 }

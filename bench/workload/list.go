@@ -66,11 +66,11 @@ var Lists = []List{
 	{"asc", "20 jobs at any depth, oldest first", dataset.Realistic, func(d draw) jobstore.Query {
 		return jobstore.Query{Order: jobstore.Asc, After: d.position()}
 	}},
-	{"adversarial", "a pair that only the oldest 0.1% have, while 20% have its kind and 20% its status", dataset.Adversarial, func(draw) jobstore.Query {
-		return jobstore.Query{Kind: jobstore.KindAudio, Status: jobstore.StatusFailed}
+	{"adversarial", "a pair that only the oldest 0.1% of the jobs have, while 20% have its kind and 20% its status", dataset.Adversarial, func(draw) jobstore.Query {
+		return jobstore.Query{Kind: dataset.AdversarialKind, Status: dataset.AdversarialStatus}
 	}},
 	{"harmless twin", "the same page for a pair that 20% of the jobs have", dataset.Adversarial, func(draw) jobstore.Query {
-		return jobstore.Query{Kind: jobstore.KindVideo, Status: jobstore.StatusFailed}
+		return jobstore.Query{Kind: jobstore.KindVideo, Status: dataset.AdversarialStatus}
 	}},
 }
 
