@@ -48,8 +48,11 @@ type access struct {
 	name    index.Name // the bucket; empty when nothing can match
 	pairs   []index.Pair
 	kinds   []byte
-	matches int64
-	total   int64
+	matches int64 // as Plan.Matches
+	total   int64 // jobs in the store
+
+	pairMemory [index.MaxPairs]index.Pair
+	kindMemory [index.MaxCode]byte
 }
 
 // choose picks the bucket in which a filter costs the fewest branches. All
@@ -59,8 +62,8 @@ type access struct {
 //
 // A filter on input always takes the input bucket: in the others it would have
 // to be checked job by job.
-func choose(counts *index.Counts, q Query) access {
-	var a access
+func (a *access) choose(counts *index.Counts, q Query) {
+	a.pairs, a.kinds = a.pairMemory[:0], a.kindMemory[:0]
 	var perKind, askedPerKind [index.MaxCode + 1]int64
 	for p, n := range counts.All {
 		a.total += n
@@ -72,17 +75,6 @@ func choose(counts *index.Counts, q Query) access {
 		askedPerKind[p.Kind] += n
 		a.pairs = append(a.pairs, p)
 	}
-	if a.matches == 0 {
-		return a
-	}
-	if q.Input != "" {
-		a.name = index.Input
-		return a
-	}
-	if a.matches == a.total {
-		a.name = index.Jobs
-		return a
-	}
 	// The kind bucket serves when every job of the kinds asked for has a status
 	// that is asked for.
 	wholeKinds := true
@@ -92,17 +84,22 @@ func choose(counts *index.Counts, q Query) access {
 			wholeKinds = wholeKinds && n == perKind[kind]
 		}
 	}
-	if wholeKinds && len(a.kinds) <= len(a.pairs) {
+	switch {
+	case a.matches == 0:
+	case q.Input != "":
+		a.name = index.Input
+	case a.matches == a.total:
+		a.name = index.Jobs
+	case wholeKinds && len(a.kinds) <= len(a.pairs):
 		a.name = index.Kind
-	} else {
+	default:
 		a.name = index.Status
 	}
-	return a
 }
 
 // atMost returns a number of jobs to make room for. A filter on input may match
 // any part of what the counters know, so that a page of one starts small.
-func (a access) atMost() int64 {
+func (a *access) atMost() int64 {
 	const few = 4
 	if a.name == index.Input {
 		return min(a.matches, few)
@@ -111,30 +108,25 @@ func (a access) atMost() int64 {
 }
 
 // scan opens the branches of a in the tree.
-func (a access) scan(t index.Tree, hash index.Hash, bounds index.Bounds) (*index.Scan, error) {
+func (a *access) scan(t index.Tree, hash index.Hash, bounds index.Bounds) (*index.Scan, error) {
 	bucket, err := t.Bucket(a.name)
 	if err != nil {
 		return nil, err
 	}
+	s := index.NewScan(bucket, bounds)
 	switch a.name {
+	case index.Jobs:
+		s.Add()
 	case index.Kind:
-		s := index.NewScan(bucket, bounds, len(a.kinds))
 		for _, kind := range a.kinds {
-			s.Add([]byte{kind})
+			s.Add(kind)
 		}
-		return s, nil
 	case index.Status:
-		s := index.NewScan(bucket, bounds, len(a.pairs))
 		for _, p := range a.pairs {
-			s.Add([]byte{p.Status, p.Kind})
+			s.Add(p.Status, p.Kind)
 		}
-		return s, nil
 	case index.Input:
-		s := index.NewScan(bucket, bounds, len(a.pairs))
 		s.AddInput(hash, a.pairs)
-		return s, nil
 	}
-	s := index.NewScan(bucket, bounds, 1)
-	s.Add(nil)
 	return s, nil
 }

@@ -73,6 +73,9 @@ type Store struct {
 	// when it was opened, which only a clean close does.
 	freelistKept bool
 
+	// counted holds the counters of the snapshot in which they were last read.
+	counted atomic.Pointer[countsAt]
+
 	closed atomic.Bool
 	close  sync.Once
 	// wrecked is set when the storage engine panicked with its locks held:
@@ -125,11 +128,12 @@ func (s *Store) Count(ctx context.Context, q Query) (n int64, err error) {
 		return 0, err
 	}
 	err = s.view(ctx, func(t index.Tree) error {
-		counts, err := t.Counts()
+		counts, err := s.counts(t)
 		if err != nil {
 			return err
 		}
-		access := choose(&counts, q)
+		var access access
+		access.choose(counts, q)
 		if n = access.matches; n == 0 || q.Input == "" {
 			return nil
 		}
@@ -162,7 +166,7 @@ type Stats struct {
 func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	st := Stats{ByKind: map[Kind]int64{}, ByStatus: map[Status]int64{}}
 	err := s.view(ctx, func(t index.Tree) (err error) {
-		counts, err := t.Counts()
+		counts, err := s.counts(t)
 		if err != nil {
 			return err
 		}
@@ -188,6 +192,28 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 		return Stats{}, err
 	}
 	return st, nil
+}
+
+// A countsAt is the counters of one snapshot.
+type countsAt struct {
+	snapshot int
+	counts   index.Counts
+}
+
+// counts returns the counters that t holds. Between two commits they are read
+// once: the cursor over them costs a tenth of a page.
+func (s *Store) counts(t index.Tree) (*index.Counts, error) {
+	at := s.counted.Load()
+	if at != nil && at.snapshot == t.Snapshot() {
+		return &at.counts, nil
+	}
+	counts, err := t.Counts()
+	if err != nil {
+		return nil, err
+	}
+	at = &countsAt{snapshot: t.Snapshot(), counts: counts}
+	s.counted.Store(at)
+	return &at.counts, nil
 }
 
 // Close waits for the writes that were begun, and closes the file. Whatever is

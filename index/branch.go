@@ -18,44 +18,23 @@ type Bounds struct {
 type branch struct {
 	cur     *bbolt.Cursor
 	prefix  []byte
-	limit   []byte // the first key past the bounds, in the direction of the walk
+	limit   []byte // the first key past the bounds in the direction of the walk; nil is none
 	id      []byte
 	value   []byte
 	reverse bool
 }
 
-// newBranch returns a branch that will walk with cur, and where to place it.
-func newBranch(cur *bbolt.Cursor, prefix []byte, bounds Bounds) (br branch, start []byte) {
-	low := append(bytes.Clone(prefix), bounds.Low...)
-	var high []byte
-	if bounds.High != "" {
-		high = append(bytes.Clone(prefix), bounds.High...)
-	} else {
-		high = successor(prefix)
-	}
-	br = branch{cur: cur, prefix: prefix, reverse: bounds.Reverse}
-	if bounds.Reverse {
-		br.limit = low
-		return br, high
-	}
-	br.limit = high
-	if bounds.Low != "" {
-		low = append(low, 0) // the key after prefix ‖ Low, as no ID holds a zero
-	}
-	return br, low
-}
-
-// successor returns the first key behind all that start with prefix; nil, which
-// stands for the end of the bucket, when there is none.
-func successor(prefix []byte) []byte {
+// appendSuccessor appends the first key behind all that start with prefix. It
+// appends nothing, which stands for the end of the bucket, when there is none.
+func appendSuccessor(dst, prefix []byte) []byte {
 	for i := len(prefix) - 1; i >= 0; i-- {
 		if prefix[i] != 0xff {
-			next := bytes.Clone(prefix[:i+1])
-			next[i]++
-			return next
+			dst = append(dst, prefix[:i+1]...)
+			dst[len(dst)-1]++
+			return dst
 		}
 	}
-	return nil
+	return dst
 }
 
 // place moves the cursor to the first entry at or past start, in the direction
@@ -65,7 +44,7 @@ func (br *branch) place(start []byte) (key []byte) {
 	switch {
 	case !br.reverse:
 		key, br.value = br.cur.Seek(start)
-	case start == nil:
+	case len(start) == 0:
 		key, br.value = br.cur.Last()
 	default:
 		br.cur.Seek(start)
@@ -98,9 +77,9 @@ func (br *branch) stand(key []byte) bool {
 
 func (br *branch) within(key []byte) bool {
 	if br.reverse {
-		return bytes.Compare(key, br.limit) > 0
+		return bytes.Compare(key, br.limit) > 0 // an empty limit is before every key
 	}
-	return br.limit == nil || bytes.Compare(key, br.limit) < 0
+	return len(br.limit) == 0 || bytes.Compare(key, br.limit) < 0
 }
 
 // ahead reports whether the head of br comes before that of other.

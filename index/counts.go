@@ -5,8 +5,12 @@ import (
 	"fmt"
 )
 
-// MaxCode is the greatest code of a kind or a status.
-const MaxCode = 5
+// MaxCode is the greatest code of a kind or a status, MaxPairs the number of
+// pairs of them.
+const (
+	MaxCode  = 5
+	MaxPairs = MaxCode * MaxCode
+)
 
 // A Pair is a status and a kind, as codes. Pairs sort as their keys do: by
 // status, then by kind.

@@ -25,19 +25,22 @@ type Scan struct {
 	bounds Bounds
 	// branches are those that have a head, the nearest first.
 	branches []branch
+	// arena holds the prefixes and limits of the branches, scratch the key that
+	// the next branch is placed at.
+	arena, scratch []byte
 	// stale is set when the entry of branches[0] was returned and its cursor
 	// has not moved on yet: the last entry of a page is never stepped past.
 	stale bool
 }
 
-// NewScan returns a scan of b without branches, with room for n.
-func NewScan(b *bbolt.Bucket, bounds Bounds, n int) *Scan {
-	return &Scan{bucket: b, bounds: bounds, branches: make([]branch, 0, n)}
+// NewScan returns a scan of b without branches.
+func NewScan(b *bbolt.Bucket, bounds Bounds) *Scan {
+	return &Scan{bucket: b, bounds: bounds}
 }
 
 // Add adds the branch of all keys that start with prefix.
-func (s *Scan) Add(prefix []byte) {
-	br, start := newBranch(s.bucket.Cursor(), prefix, s.bounds)
+func (s *Scan) Add(prefix ...byte) {
+	br, start := s.branch(s.bucket.Cursor(), prefix)
 	s.Branches++
 	s.Examined++
 	if br.stand(br.place(start)) {
@@ -45,16 +48,49 @@ func (s *Scan) Add(prefix []byte) {
 	}
 }
 
+// branch returns a branch that will walk with cur, and the key to place it at,
+// which is valid until the next call.
+func (s *Scan) branch(cur *bbolt.Cursor, prefix []byte) (br branch, start []byte) {
+	br = branch{cur: cur, reverse: s.bounds.Reverse}
+	from := len(s.arena)
+	s.arena = append(s.arena, prefix...)
+	br.prefix = s.arena[from:len(s.arena):len(s.arena)]
+
+	low := func(dst []byte) []byte { return append(append(dst, prefix...), s.bounds.Low...) }
+	high := func(dst []byte) []byte {
+		if s.bounds.High == "" {
+			return appendSuccessor(dst, prefix)
+		}
+		return append(append(dst, prefix...), s.bounds.High...)
+	}
+	from = len(s.arena)
+	if br.reverse {
+		s.arena = low(s.arena)
+		s.scratch = high(s.scratch[:0])
+	} else {
+		s.arena = high(s.arena)
+		s.scratch = low(s.scratch[:0])
+		if s.bounds.Low != "" {
+			s.scratch = append(s.scratch, 0) // the key after, as no ID holds a zero
+		}
+	}
+	br.limit = s.arena[from:len(s.arena):len(s.arena)]
+	return br, s.scratch
+}
+
 // AddInput adds a branch for each of pairs, which are sorted, that the input of
 // this hash has entries of. The cursor that finds no entry of a pair within the
 // bounds stands on the entry of another pair, which is the next one to look at:
 // pairs that the input has none of are skipped without a seek.
 func (s *Scan) AddInput(hash Hash, pairs []Pair) {
-	rest := pairs
-	for len(rest) > 0 {
+	var cur *bbolt.Cursor // nil once a branch has taken it
+	for rest := pairs; len(rest) > 0; {
 		var p Pair
 		p, rest = s.pop(rest)
-		br, start := s.inputBranch(s.bucket.Cursor(), hash, p)
+		if cur == nil {
+			cur = s.bucket.Cursor()
+		}
+		br, start := s.branch(cur, inputPrefix(hash, p))
 		s.Branches++
 		s.Examined++
 		key := br.place(start)
@@ -62,42 +98,38 @@ func (s *Scan) AddInput(hash Hash, pairs []Pair) {
 		if !ok {
 			return // no entry of this input here or further on
 		}
-		if at == p {
-			if br.stand(key) {
-				s.insert(br)
+		if at != p {
+			for len(rest) > 0 && s.passed(s.peek(rest), at) {
+				_, rest = s.pop(rest)
 			}
-			continue
-		}
-		for len(rest) > 0 && s.passed(s.peek(rest), at) {
+			if len(rest) == 0 || s.peek(rest) != at {
+				continue
+			}
 			_, rest = s.pop(rest)
+			br, key = s.found(br, hash, at, key)
 		}
-		if len(rest) == 0 || s.peek(rest) != at {
-			continue
+		if bytes.HasPrefix(key, br.prefix) && br.stand(key) {
+			s.insert(br)
+			cur = nil
 		}
-		_, rest = s.pop(rest)
-		s.addFound(hash, at, br.cur, key, br.value)
 	}
 }
 
-// addFound adds the branch of pair p, given that cur came upon key and value,
-// the first entry of p in the direction of the scan.
-func (s *Scan) addFound(hash Hash, p Pair, cur *bbolt.Cursor, key, value []byte) {
-	br, start := s.inputBranch(cur, hash, p)
-	br.value = value
+// found returns the branch of pair p, given that another came upon key, the
+// first entry of p in the direction of the scan, and the key that it stands on.
+func (s *Scan) found(other branch, hash Hash, p Pair, key []byte) (branch, []byte) {
+	br, start := s.branch(other.cur, inputPrefix(hash, p))
+	br.value = other.value
 	s.Branches++
 	if before := bytes.Compare(key, start) < 0; before != s.bounds.Reverse {
 		s.Examined++
 		key = br.place(start)
 	}
-	if bytes.HasPrefix(key, br.prefix) && br.stand(key) {
-		s.insert(br)
-	}
+	return br, key
 }
 
-func (s *Scan) inputBranch(cur *bbolt.Cursor, hash Hash, p Pair) (br branch, start []byte) {
-	prefix := make([]byte, 0, len(hash)+2)
-	prefix = append(append(prefix, hash[:]...), p.Status, p.Kind)
-	return newBranch(cur, prefix, s.bounds)
+func inputPrefix(hash Hash, p Pair) []byte {
+	return append(hash[:], p.Status, p.Kind)
 }
 
 // peek returns the first of pairs in the direction of the scan.

@@ -131,5 +131,9 @@ func (t Tree) SetMinted(id []byte) error {
 	return meta.Put(mintedKey, id)
 }
 
+// Snapshot returns a number that grows with every commit: two transactions that
+// have the same see the same tree.
+func (t Tree) Snapshot() int { return t.root.Tx().ID() }
+
 // Size returns how many bytes of the file the engine has handed out so far.
 func (t Tree) Size() int64 { return t.root.Tx().Size() }
