@@ -30,7 +30,7 @@ func (g *generator) next(kind jobstore.Kind, status jobstore.Status) *jobstore.J
 	created := time.UnixMilli(g.milli).UTC()
 	j := &jobstore.Job{ID: g.id(created), Kind: kind, Status: status, CreatedAt: created}
 	tenant := g.rng.IntN(400)
-	j.Input = g.input(tenant, created)
+	j.Input = g.input(kind, tenant, created)
 	j.Options = g.options(kind)
 	j.Metadata = g.metadata(tenant)
 	g.run(j, tenant)
@@ -66,15 +66,21 @@ func (g *generator) id(created time.Time) jobstore.ID {
 	return jobstore.ID(id)
 }
 
-func (g *generator) input(tenant int, created time.Time) string {
+func (g *generator) input(kind jobstore.Kind, tenant int, created time.Time) string {
 	if g.rng.IntN(5) == 0 {
 		return HotInput(g.rng.IntN(HotInputs))
 	}
 	return fmt.Sprintf("https://uploads.example.com/org_%04d/%s/%08x-%d.%s",
-		tenant, created.Format("2006/01/02"), g.rng.Uint32(), g.made, one(g.rng, extensions))
+		tenant, created.Format("2006/01/02"), g.rng.Uint32(), g.made, one(g.rng, sourceFormats[kind]))
 }
 
-var extensions = []string{"mp4", "mov", "mkv", "webm", "wav", "png"}
+var sourceFormats = map[jobstore.Kind][]string{
+	jobstore.KindVideo:         {"mp4", "mov", "mkv", "webm"},
+	jobstore.KindImage:         {"jpg", "png", "heic"},
+	jobstore.KindAudio:         {"wav", "flac", "m4a", "mp4"},
+	jobstore.KindAnimation:     {"mp4", "mov", "webm"},
+	jobstore.KindAdaptiveVideo: {"mp4", "mov", "mkv"},
+}
 
 // run sets what becomes of a job on the way to its status.
 func (g *generator) run(j *jobstore.Job, tenant int) {
@@ -99,7 +105,7 @@ func (g *generator) run(j *jobstore.Job, tenant int) {
 	j.UpdatedAt = j.FinishedAt
 	switch j.Status {
 	case jobstore.StatusSucceeded:
-		j.Output = fmt.Sprintf("https://store.example.net/org_%04d/%s.%s", tenant, j.ID, formats[j.Kind])
+		j.Output = fmt.Sprintf("https://store.example.net/org_%04d/%s.%s", tenant, j.ID, outputFormats[j.Kind])
 	case jobstore.StatusFailed:
 		j.Error = g.failure()
 	}
@@ -114,7 +120,7 @@ var slowest = map[jobstore.Kind]int{
 	jobstore.KindAdaptiveVideo: 45 * 60_000,
 }
 
-var formats = map[jobstore.Kind]string{
+var outputFormats = map[jobstore.Kind]string{
 	jobstore.KindVideo:         "mp4",
 	jobstore.KindImage:         "webp",
 	jobstore.KindAudio:         "mp3",
