@@ -50,8 +50,21 @@ type Options struct {
 	// failed. Nil logs nothing.
 	Logger *slog.Logger
 
+	// OnCommit is told of every commit, before the callers whose operations were
+	// in it go on. It is called from one goroutine at a time, must be quick, and
+	// must not use the store. Nil tells nobody.
+	OnCommit func(Commit)
+
 	// hashInput stands in for index.HashInput in tests of colliding inputs.
 	hashInput func(string) index.Hash
+}
+
+// A Commit is what one transaction of the writer did, for metrics.
+type Commit struct {
+	Operations int           // calls of Create, Put and so on that it carried out
+	Jobs       int           // jobs that it put or deleted
+	Duration   time.Duration // from its begin to the end of its last sync
+	Err        error         // why it failed; nil when it is on disk
 }
 
 // A Store is an open jobs store. Its methods may be called from any number of
