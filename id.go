@@ -94,10 +94,11 @@ func (u typeID) milli() int64 { return int64(u.hi >> 16) }
 func (u typeID) id() ID {
 	var text [len(idPrefix) + typeIDLen]byte
 	copy(text[:], idPrefix)
+	hi, lo := u.hi, u.lo
 	for i := len(text) - 1; i >= len(idPrefix); i-- {
-		text[i] = typeIDAlphabet[u.lo&31]
-		u.lo = u.lo>>5 | u.hi<<59
-		u.hi >>= 5
+		text[i] = typeIDAlphabet[lo&31]
+		lo = lo>>5 | hi<<59
+		hi >>= 5
 	}
 	return ID(text[:])
 }

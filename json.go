@@ -2,6 +2,7 @@ package jobstore
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -104,7 +105,8 @@ func (j *Job) UnmarshalJSON(data []byte) error {
 
 // jsonError turns an error of encoding/json into ours, naming the field.
 func jsonError(err error) error {
-	if typeErr, ok := err.(*json.UnmarshalTypeError); ok && typeErr.Field != "" {
+	var typeErr *json.UnmarshalTypeError
+	if errors.As(err, &typeErr) && typeErr.Field != "" {
 		return fieldError(typeErr.Field, typeErr.Value, "must be JSON that fits a %s", typeErr.Type)
 	}
 	return fmt.Errorf("%w: %v", ErrInvalid, err)
