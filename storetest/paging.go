@@ -1,0 +1,166 @@
+package storetest
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/jobstore/jobstore"
+)
+
+var pageSizes = []int{1, 2, 3, 7, 20, 100}
+
+// forward returns the pages of q's filter, from the front, by Next.
+func (f *fixture) forward(q jobstore.Query) (pages [][]jobstore.Job) {
+	f.t.Helper()
+	for ok := true; ok; {
+		page := f.list(q)
+		if len(page.Jobs) > 0 {
+			pages = append(pages, page.Jobs)
+		}
+		q, ok = page.Next(q)
+	}
+	return pages
+}
+
+func testAfterWalksEverything(t *testing.T, open Factory) {
+	f := newFixture(t, open)
+	jobs := skewed(150)
+	f.put(jobs...)
+	m := newModel(jobs...)
+	for q := range eachQuery {
+		all := f.all(q)
+		requireJobs(t, m.matching(q), all, "all %s", describe(q))
+		for _, q.Limit = range pageSizes {
+			pages := f.forward(q)
+			requireJobs(t, all, slices.Concat(pages...), "pages of %s", describe(q))
+			for _, page := range pages[:max(0, len(pages)-1)] {
+				require.Len(t, page, q.Limit, "only the last page may be short: %s", describe(q))
+			}
+		}
+	}
+}
+
+func testDescIsAscReversed(t *testing.T, open Factory) {
+	f := newFixture(t, open)
+	f.put(skewed(150)...)
+	for _, q := range filters() {
+		q.Order = jobstore.Asc
+		asc := f.all(q)
+		q.Order = jobstore.Desc
+		desc := f.all(q)
+		slices.Reverse(asc)
+		requireJobs(t, asc, desc, describe(q))
+
+		// What lies ahead of a job in one order lies past it in the other.
+		for i := range desc {
+			q.Limit = 4
+			behind := f.list(with(q, desc[i].ID, "")).Jobs
+			mirrored := q
+			mirrored.Order = jobstore.Asc
+			ahead := f.list(with(mirrored, "", desc[i].ID)).Jobs
+			slices.Reverse(ahead)
+			requireJobs(t, behind, ahead, describe(with(q, desc[i].ID, "")))
+		}
+	}
+}
+
+// testBeforeIsThePageAhead asks for what stands before the first job of a page
+// and gets the page ahead of it.
+func testBeforeIsThePageAhead(t *testing.T, open Factory) {
+	f := newFixture(t, open)
+	f.put(skewed(150)...)
+	for q := range eachQuery {
+		for _, q.Limit = range pageSizes {
+			pages := f.forward(q)
+			for i := 1; i < len(pages); i++ {
+				ahead := f.list(with(q, "", pages[i][0].ID))
+				requireJobs(t, pages[i-1], ahead.Jobs, "page %d of %s", i, describe(q))
+				require.Equal(t, i > 1, ahead.HasMore, "page %d of %s", i, describe(q))
+			}
+		}
+	}
+}
+
+// testFiltersIntersect compares each combination of filters with what its
+// filters have in common when they are asked one by one.
+func testFiltersIntersect(t *testing.T, open Factory) {
+	f := newFixture(t, open)
+	f.put(skewed(150)...)
+	for q := range eachQuery {
+		common := f.all(jobstore.Query{Order: q.Order})
+		for _, alone := range []jobstore.Query{{Kind: q.Kind}, {Status: q.Status}, {Input: q.Input}} {
+			has := map[jobstore.ID]bool{}
+			for _, j := range f.all(alone) {
+				has[j.ID] = true
+			}
+			common = slices.DeleteFunc(common, func(j jobstore.Job) bool { return !has[j.ID] })
+		}
+		requireJobs(t, common, f.all(q), describe(q))
+		require.EqualValues(t, len(common), f.count(q), describe(q))
+	}
+}
+
+// testPrevWalksBack goes back by Prev from behind the last job and meets every
+// job that the way forward met.
+func testPrevWalksBack(t *testing.T, open Factory) {
+	f := newFixture(t, open)
+	jobs := skewed(150)
+	f.put(jobs...)
+	for q := range eachQuery {
+		want := f.all(q)
+		end := jobstore.ID("job_zzzz")
+		if q.Order == jobstore.Desc {
+			end = "job_-"
+		}
+		for _, q.Limit = range pageSizes {
+			var got []jobstore.Job
+			at := with(q, "", end)
+			for ok := true; ok; {
+				page := f.list(at)
+				got = append(slices.Clone(page.Jobs), got...)
+				at, ok = page.Prev(at)
+			}
+			requireJobs(t, want, got, describe(q))
+		}
+	}
+}
+
+func testReopenChangesNothing(t *testing.T, open Factory) {
+	f := newFixture(t, open)
+	jobs := skewed(200)
+	f.put(jobs...)
+	m := newModel(jobs...)
+	for i, j := range jobs {
+		if i%7 == 0 {
+			f.delete(j.ID)
+			m.delete(j.ID)
+		}
+	}
+	made := newJob("")
+	f.create(made)
+	m.put(made)
+
+	stats := f.stats()
+	for range 2 {
+		f.reopen()
+		for q := range eachQuery {
+			requirePage(t, f, m, q)
+			requirePage(t, f, m, with(q, "job_0100", ""))
+			requireJobs(t, m.matching(q), f.all(q), describe(q))
+			require.EqualValues(t, len(m.matching(q)), f.count(q), describe(q))
+		}
+		for _, j := range m.jobs {
+			require.Equal(t, j, f.get(j.ID))
+		}
+		again := f.stats()
+		require.Equal(t, stats.Jobs, again.Jobs)
+		require.Equal(t, stats.ByKind, again.ByKind)
+		require.Equal(t, stats.ByStatus, again.ByStatus)
+		require.Equal(t, stats.Format, again.Format)
+	}
+	later := newJob("")
+	f.create(later)
+	require.Greater(t, string(later.ID), string(made.ID), "minted across a reopen")
+}
