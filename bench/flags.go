@@ -26,6 +26,7 @@ type config struct {
 	data      string
 	rebuild   bool
 	profile   string
+	targets   []string // groups of targets to measure instead
 }
 
 // allPeers are the peers in the order of the report.
@@ -47,6 +48,7 @@ func parseFlags(args []string) (config, error) {
 	flags.StringVar(&c.data, "data", filepath.Join(os.TempDir(), "jobstore-bench"), "folder that keeps the stores that were built, for the next run")
 	flags.BoolVar(&c.rebuild, "rebuild", false, "build the stores anew")
 	flags.StringVar(&c.profile, "cpuprofile", "", "write a CPU profile to this file; samples are labelled with the peer (go tool pprof -tagfocus jobstore)")
+	targets := flags.String("targets", "", "measure what the store has to reach instead: all, or some of pages, flat, adversarial, count, open, heap, create, import")
 	if err := flags.Parse(args); err != nil {
 		return c, err
 	}
@@ -55,6 +57,9 @@ func parseFlags(args []string) (config, error) {
 	}
 	if c.rounds < 1 || c.pages < 1 || c.size < 1 {
 		return c, errors.New("-size, -rounds and -pages must be positive")
+	}
+	if *targets != "" {
+		c.targets = strings.Split(*targets, ",")
 	}
 	c.workloads = strings.Split(*workloads, ",")
 	var err error

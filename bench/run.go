@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"runtime/pprof"
+	"slices"
 
 	"github.com/jobstore/jobstore/bench/cache"
 	"github.com/jobstore/jobstore/bench/dataset"
 	"github.com/jobstore/jobstore/bench/harness"
 	"github.com/jobstore/jobstore/bench/report"
+	"github.com/jobstore/jobstore/bench/target"
 	"github.com/jobstore/jobstore/bench/workload"
 )
 
@@ -18,7 +20,6 @@ import (
 type bench struct {
 	config
 	folder  cache.Folder
-	facts   map[dataset.Set]*dataset.Facts
 	results []*workload.Result
 }
 
@@ -30,7 +31,6 @@ func run(ctx context.Context, args []string) (err error) {
 	b := &bench{
 		config: config,
 		folder: cache.Folder{Path: config.data, Rebuild: config.rebuild, Progress: progress},
-		facts:  map[dataset.Set]*dataset.Facts{},
 	}
 	if config.profile != "" {
 		file, err := os.Create(config.profile)
@@ -45,10 +45,26 @@ func run(ctx context.Context, args []string) (err error) {
 			err = errors.Join(err, file.Close())
 		}()
 	}
+	if len(b.targets) > 0 {
+		return b.runTargets(ctx)
+	}
 	if err := b.runLists(ctx); err != nil {
 		return err
 	}
 	return report.Table(os.Stdout, b.results)
+}
+
+// runTargets measures what the store has to reach.
+func (b *bench) runTargets(ctx context.Context) error {
+	r := target.Run{
+		Folder: &b.folder, Size: b.size, Rounds: b.rounds, Pages: b.pages, Seed: b.seed, Progress: progress,
+	}
+	only := b.targets
+	if slices.Contains(only, "all") {
+		only = nil
+	}
+	targets, err := r.All(ctx, only)
+	return errors.Join(target.Table(os.Stdout, targets), err)
 }
 
 // runLists measures the pages.
@@ -77,10 +93,7 @@ func (b *bench) runListsOf(ctx context.Context, set dataset.Set, lists []workloa
 		return err
 	}
 	defer func() { err = errors.Join(err, closeAll()) }()
-	facts, err := b.factsOf(set)
-	if err != nil {
-		return err
-	}
+	facts := b.folder.Facts(set)
 	schedule := harness.Schedule{Rounds: b.rounds, Ops: b.pages, Seed: b.seed}
 	for _, l := range lists {
 		step, done := progress(fmt.Sprintf("%s of %s", l.Name, set), len(peers)*b.rounds)

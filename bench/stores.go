@@ -40,21 +40,6 @@ func (b *bench) open(ctx context.Context, set dataset.Set) (opened []workload.Op
 	return opened, closeAll, nil
 }
 
-// factsOf returns the facts of set, gathered once.
-func (b *bench) factsOf(set dataset.Set) (*dataset.Facts, error) {
-	if facts, ok := b.facts[set]; ok {
-		return facts, nil
-	}
-	_, done := progress("read "+set.String(), -1)
-	defer done()
-	facts := set.Gather()
-	if len(facts.Positions) == 0 {
-		return nil, fmt.Errorf("%s is empty", set)
-	}
-	b.facts[set] = &facts
-	return &facts, nil
-}
-
 // progress shows a bar on a terminal, and elsewhere a line when it begins.
 func progress(title string, total int) (add func(int), done func()) {
 	if !term.IsTerminal(int(os.Stderr.Fd())) {

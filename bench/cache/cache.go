@@ -29,6 +29,22 @@ type Folder struct {
 	Progress func(title string, total int) (add func(int), done func())
 
 	rebuilt map[string]bool
+	facts   map[dataset.Set]*dataset.Facts
+}
+
+// Facts returns the facts of set, gathered once.
+func (f *Folder) Facts(set dataset.Set) *dataset.Facts {
+	if facts, ok := f.facts[set]; ok {
+		return facts
+	}
+	_, done := f.Progress("read "+set.String(), -1)
+	defer done()
+	facts := set.Gather()
+	if f.facts == nil {
+		f.facts = map[dataset.Set]*dataset.Facts{}
+	}
+	f.facts[set] = &facts
+	return &facts
 }
 
 // Dir returns the folder of p's store of set, building it when it is not there.

@@ -5,6 +5,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -17,6 +18,9 @@ import (
 // A Subject is one peer at one workload.
 type Subject struct {
 	Name string
+	// Ops, when set, stands in for the Schedule's: a subject that is too slow
+	// does fewer.
+	Ops int
 	// Workers each do a share of the operations at the same time. Worker w of n
 	// is given the operations w, w+n, w+2n and so on.
 	Workers []func(op int) error
@@ -30,6 +34,8 @@ type Schedule struct {
 	Rounds int
 	Ops    int    // operations a round, of all workers together
 	Seed   uint64 // of the order of the subjects
+	// Prepare, when set, is called before each round.
+	Prepare func(round int) error
 }
 
 // A Series is what was measured of one subject.
@@ -55,8 +61,14 @@ func Interleave(s Schedule, subjects []Subject, progress func()) ([]Series, erro
 	}
 	rng := rand.New(rand.NewPCG(s.Seed, 0x6a6f6273))
 	for round := range s.Rounds {
+		if s.Prepare != nil {
+			if err := s.Prepare(round); err != nil {
+				return nil, err
+			}
+		}
 		for _, i := range rng.Perm(len(subjects)) {
-			turn, err := takeTurn(&subjects[i], round*s.Ops, s.Ops)
+			ops := cmp.Or(subjects[i].Ops, s.Ops)
+			turn, err := takeTurn(&subjects[i], round*ops, ops)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", subjects[i].Name, err)
 			}

@@ -18,6 +18,12 @@ type List struct {
 	query func(d draw) jobstore.Query
 }
 
+// Names of the two pages of the adversarial set.
+const (
+	Trap = "adversarial"
+	Twin = "harmless twin"
+)
+
 // Lists are the pages that are measured, in the order of the report. All but
 // first, unique and adversarial begin at a position anywhere in the store.
 var Lists = []List{
@@ -66,12 +72,22 @@ var Lists = []List{
 	{"asc", "20 jobs at any depth, oldest first", dataset.Realistic, func(d draw) jobstore.Query {
 		return jobstore.Query{Order: jobstore.Asc, After: d.position()}
 	}},
-	{"adversarial", "a pair that only the oldest 0.1% of the jobs have, while 20% have its kind and 20% its status", dataset.Adversarial, func(draw) jobstore.Query {
+	{Trap, "a pair that only the oldest 0.1% of the jobs have, while 20% have its kind and 20% its status", dataset.Adversarial, func(draw) jobstore.Query {
 		return jobstore.Query{Kind: dataset.AdversarialKind, Status: dataset.AdversarialStatus}
 	}},
-	{"harmless twin", "the same page for a pair that 20% of the jobs have", dataset.Adversarial, func(draw) jobstore.Query {
+	{Twin, "the same page for a pair that 20% of the jobs have", dataset.Adversarial, func(draw) jobstore.Query {
 		return jobstore.Query{Kind: jobstore.KindVideo, Status: dataset.AdversarialStatus}
 	}},
+}
+
+// ListNamed returns the member of Lists with this name.
+func ListNamed(name string) (List, bool) {
+	for _, l := range Lists {
+		if l.Name == name {
+			return l, true
+		}
+	}
+	return List{}, false
 }
 
 // Queries returns n queries of the kind.

@@ -193,6 +193,23 @@ func (r *reader) Examined(_ context.Context, q jobstore.Query) (int, error) {
 	return examined, err
 }
 
+// Count walks the keys of the ideal index and reads no records.
+func (r *reader) Count(_ context.Context, q jobstore.Query) (n int64, err error) {
+	m, ok := maskOf(q)
+	if !ok {
+		return 0, peer.ErrUnsupported
+	}
+	prefix := m.appendPrefix(nil, q.Kind, q.Status, index.HashInput(q.Input))
+	err = r.store.db.View(func(tx *bbolt.Tx) error {
+		keys := tx.Bucket(bucketNames[m]).Cursor()
+		for k, _ := keys.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = keys.Next() {
+			n++
+		}
+		return nil
+	})
+	return n, err
+}
+
 func (r *reader) List(_ context.Context, q jobstore.Query) ([]jobstore.Job, error) {
 	if r.store.depth == Bytes {
 		err := r.walk(q, func(_, value []byte) error {

@@ -1,0 +1,219 @@
+// Package rawbolt writes the library's file with bbolt alone: the same keys and
+// bytes into the same buckets, with nothing checked before and nothing kept in
+// order after. It is what the library's writes are held against. It does not
+// read.
+package rawbolt
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"path/filepath"
+	"slices"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/jobstore/jobstore"
+	"github.com/jobstore/jobstore/bench/peer"
+	"github.com/jobstore/jobstore/bench/peer/embedded"
+	"github.com/jobstore/jobstore/index"
+)
+
+// A Form is a way to use bbolt.
+type Form int
+
+const (
+	// Plain is bbolt with its default options, a job's keys put one after the
+	// other.
+	Plain Form = iota
+	// Tuned is bbolt with the library's options, fill percents and order.
+	Tuned
+)
+
+// New returns bbolt in the given form.
+func New(form Form) peer.Peer { return raw{form} }
+
+type raw struct{ form Form }
+
+func (r raw) Name() string {
+	if r.form == Plain {
+		return "bbolt-plain"
+	}
+	return "bbolt-tuned"
+}
+
+func (r raw) About() string {
+	if r.form == Plain {
+		return "bbolt with default options, the library's keys and bytes put job by job, one Update a write"
+	}
+	return "bbolt with the library's options, fill percents and order of keys, one Update a write"
+}
+
+// Files are those of the library.
+func (raw) Files() string { return embedded.New().Files() }
+
+func (raw) MaxSize() int { return 0 }
+
+func (r raw) Open(dir string, mode peer.Mode) (peer.Store, error) {
+	options := &bbolt.Options{NoSync: mode == peer.Loading, ReadOnly: mode == peer.Reading}
+	if r.form == Tuned {
+		options.FreelistType = bbolt.FreelistArrayType
+		options.NoFreelistSync = true
+	}
+	db, err := bbolt.Open(filepath.Join(dir, embedded.FileName), 0o600, options)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{db: db, form: r.form}
+	if mode == peer.Reading {
+		return s, nil
+	}
+	return s, db.Update(func(tx *bbolt.Tx) error {
+		if _, err := index.Open(tx); err == nil {
+			return nil
+		}
+		return index.Create(tx)
+	})
+}
+
+// A Store is a file of the library, written by hand.
+type Store struct {
+	db   *bbolt.DB
+	form Form
+}
+
+// A Write holds the keys and values of some jobs, ready to be put.
+type Write struct {
+	keys   [len(index.Names)][][]byte
+	values [][]byte // of the first bucket, the records
+	pairs  []index.Pair
+}
+
+// Prepare makes the keys and values of jobs, which are sorted by ID.
+func (s *Store) Prepare(jobs []*jobstore.Job) (*Write, error) {
+	w := &Write{}
+	for _, j := range jobs {
+		entry := index.Entry{
+			ID:   peer.Suffix(j.ID),
+			Pair: index.Pair{Status: peer.StatusCode(j.Status), Kind: peer.KindCode(j.Kind)},
+			Hash: index.HashInput(j.Input),
+		}
+		for i, name := range index.Names {
+			w.keys[i] = append(w.keys[i], entry.AppendKey(nil, name))
+		}
+		value, err := peer.Encode(j)
+		if err != nil {
+			return nil, err
+		}
+		w.values = append(w.values, value)
+		w.pairs = append(w.pairs, entry.Pair)
+	}
+	if s.form == Tuned {
+		for i := 1; i < len(w.keys); i++ {
+			slices.SortFunc(w.keys[i], bytes.Compare)
+		}
+	}
+	return w, nil
+}
+
+// Put writes w in one transaction.
+func (s *Store) Put(w *Write) error {
+	return s.db.Update(func(tx *bbolt.Tx) error { return s.put(tx, w) })
+}
+
+func (s *Store) put(tx *bbolt.Tx, w *Write) error {
+	tree, err := index.Open(tx)
+	if err != nil {
+		return err
+	}
+	var buckets [len(index.Names)]*bbolt.Bucket
+	for i, name := range index.Names {
+		if buckets[i], err = tree.Bucket(name); err != nil {
+			return err
+		}
+		if s.form == Plain {
+			buckets[i].FillPercent = bbolt.DefaultFillPercent
+		}
+	}
+	if s.form == Plain {
+		for n := range w.values {
+			for i := range buckets {
+				if err := buckets[i].Put(w.keys[i][n], w.value(i, n)); err != nil {
+					return err
+				}
+			}
+		}
+	} else {
+		for i := range buckets {
+			for n := range w.values {
+				if err := buckets[i].Put(w.keys[i][n], w.value(i, n)); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return s.count(tree, w)
+}
+
+// RecordBytes returns the length of the records together.
+func (w *Write) RecordBytes() (n int64) {
+	for _, value := range w.values {
+		n += int64(len(value))
+	}
+	return n
+}
+
+func (w *Write) value(bucket, n int) []byte {
+	if index.Names[bucket] == index.Jobs {
+		return w.values[n]
+	}
+	return nil
+}
+
+// count brings the counters up to date.
+func (s *Store) count(tree index.Tree, w *Write) error {
+	counts, err := tree.Counts()
+	if err != nil {
+		return err
+	}
+	after := counts
+	for _, p := range w.pairs {
+		after.Add(p, 1)
+	}
+	return tree.SetCounts(&counts, &after)
+}
+
+// Import adds jobs in one transaction.
+func (s *Store) Import(_ context.Context, jobs []*jobstore.Job) error {
+	w, err := s.Prepare(jobs)
+	if err != nil {
+		return err
+	}
+	return s.Put(w)
+}
+
+// Create adds a job in one transaction of its own.
+func (s *Store) Create(_ context.Context, job *jobstore.Job) error {
+	job.ID = peer.NewID()
+	w, err := s.Prepare([]*jobstore.Job{job})
+	if err != nil {
+		return err
+	}
+	return s.db.Update(func(tx *bbolt.Tx) error {
+		tree, err := index.Open(tx)
+		if err != nil {
+			return err
+		}
+		// As many bytes as the library keeps of the ID that it minted last.
+		if err := tree.SetMinted(binary.BigEndian.AppendUint64(make([]byte, 8), uint64(tx.ID()))); err != nil {
+			return err
+		}
+		return s.put(tx, w)
+	})
+}
+
+// Reader returns ErrUnsupported.
+func (*Store) Reader() (peer.Reader, error) { return nil, peer.ErrUnsupported }
+
+// Close closes the file.
+func (s *Store) Close() error { return s.db.Close() }
