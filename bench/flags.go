@@ -12,6 +12,7 @@ import (
 	"github.com/jobstore/jobstore/bench/peer"
 	"github.com/jobstore/jobstore/bench/peer/embedded"
 	"github.com/jobstore/jobstore/bench/peer/floor"
+	"github.com/jobstore/jobstore/bench/peer/sqlite"
 	"github.com/jobstore/jobstore/bench/workload"
 )
 
@@ -34,6 +35,10 @@ var allPeers = []peer.Peer{
 	floor.New(floor.Bytes),
 	floor.New(floor.Decoded),
 	embedded.New(),
+	sqlite.New(sqlite.Mattn, sqlite.Composites),
+	sqlite.New(sqlite.Mattn, sqlite.Single),
+	sqlite.New(sqlite.Modernc, sqlite.Composites),
+	sqlite.New(sqlite.Modernc, sqlite.Single),
 }
 
 func parseFlags(args []string) (config, error) {

@@ -30,6 +30,14 @@ const (
 	Tuned
 )
 
+// The buckets and keys that package index keeps to itself.
+var (
+	rootName   = []byte("jobstore")
+	metaName   = []byte("meta")
+	countsName = []byte("counts")
+	mintedKey  = []byte("minted")
+)
+
 // New returns bbolt in the given form.
 func New(form Form) peer.Peer { return raw{form} }
 
@@ -69,7 +77,7 @@ func (r raw) Open(dir string, mode peer.Mode) (peer.Store, error) {
 		return s, nil
 	}
 	return s, db.Update(func(tx *bbolt.Tx) error {
-		if _, err := index.Open(tx); err == nil {
+		if tx.Bucket(rootName) != nil {
 			return nil
 		}
 		return index.Create(tx)
@@ -122,17 +130,12 @@ func (s *Store) Put(w *Write) error {
 }
 
 func (s *Store) put(tx *bbolt.Tx, w *Write) error {
-	tree, err := index.Open(tx)
-	if err != nil {
-		return err
-	}
+	root := tx.Bucket(rootName)
 	var buckets [len(index.Names)]*bbolt.Bucket
 	for i, name := range index.Names {
-		if buckets[i], err = tree.Bucket(name); err != nil {
-			return err
-		}
-		if s.form == Plain {
-			buckets[i].FillPercent = bbolt.DefaultFillPercent
+		buckets[i] = root.Bucket([]byte(name))
+		if s.form == Tuned && name != index.Input {
+			buckets[i].FillPercent = 0.9
 		}
 	}
 	if s.form == Plain {
@@ -152,7 +155,7 @@ func (s *Store) put(tx *bbolt.Tx, w *Write) error {
 			}
 		}
 	}
-	return s.count(tree, w)
+	return count(root.Bucket(countsName), w)
 }
 
 // RecordBytes returns the length of the records together.
@@ -171,16 +174,21 @@ func (w *Write) value(bucket, n int) []byte {
 }
 
 // count brings the counters up to date.
-func (s *Store) count(tree index.Tree, w *Write) error {
-	counts, err := tree.Counts()
-	if err != nil {
-		return err
-	}
-	after := counts
+func count(counters *bbolt.Bucket, w *Write) error {
+	added := map[index.Pair]uint64{}
 	for _, p := range w.pairs {
-		after.Add(p, 1)
+		added[p]++
 	}
-	return tree.SetCounts(&counts, &after)
+	for p, n := range added {
+		key := []byte{p.Status, p.Kind}
+		if old := counters.Get(key); old != nil {
+			n += binary.BigEndian.Uint64(old)
+		}
+		if err := counters.Put(key, binary.BigEndian.AppendUint64(nil, n)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Import adds jobs in one transaction.
@@ -200,12 +208,9 @@ func (s *Store) Create(_ context.Context, job *jobstore.Job) error {
 		return err
 	}
 	return s.db.Update(func(tx *bbolt.Tx) error {
-		tree, err := index.Open(tx)
-		if err != nil {
-			return err
-		}
 		// As many bytes as the library keeps of the ID that it minted last.
-		if err := tree.SetMinted(binary.BigEndian.AppendUint64(make([]byte, 8), uint64(tx.ID()))); err != nil {
+		minted := binary.BigEndian.AppendUint64(make([]byte, 8), uint64(tx.ID()))
+		if err := tx.Bucket(rootName).Bucket(metaName).Put(mintedKey, minted); err != nil {
 			return err
 		}
 		return s.put(tx, w)
