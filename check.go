@@ -68,7 +68,7 @@ func (c *checker) run() {
 		for from := []byte{}; from != nil; {
 			next := from
 			from = nil
-			ok := c.snapshot(name, func(t index.Tree) (err error) {
+			ok := c.snapshot(name, func(t index.View) (err error) {
 				from, err = c.chunk(t, name, next)
 				return err
 			})
@@ -81,7 +81,7 @@ func (c *checker) run() {
 
 // snapshot runs fn in one and yields what it found. A page that cannot be read
 // is a problem and ends fn, not the check. It returns false to end the check.
-func (c *checker) snapshot(name index.Name, fn func(index.Tree) error) bool {
+func (c *checker) snapshot(name index.Name, fn func(index.View) error) bool {
 	c.found = c.found[:0]
 	err := c.store.view(c.ctx, fn)
 	if errors.Is(err, ErrCorrupt) {
@@ -113,7 +113,7 @@ func (c *checker) problem(name index.Name, suffix []byte, format string, args ..
 
 // counters compares the counters with the keys of the status index, which has
 // every job under the pair that it is counted in.
-func (c *checker) counters(t index.Tree) error {
+func (c *checker) counters(t index.View) error {
 	if minted, err := t.Minted(); err != nil {
 		return err
 	} else if _, ok := typeIDOfBytes(minted); minted != nil && !ok {
@@ -154,7 +154,7 @@ func (c *checker) counters(t index.Tree) error {
 
 // chunk checks the keys of one bucket from a key on, and returns the key to go
 // on from, or nil at the end.
-func (c *checker) chunk(t index.Tree, name index.Name, from []byte) (next []byte, err error) {
+func (c *checker) chunk(t index.View, name index.Name, from []byte) (next []byte, err error) {
 	bucket, err := t.Bucket(name)
 	if err != nil {
 		return nil, err
@@ -188,7 +188,7 @@ func (c *checker) chunk(t index.Tree, name index.Name, from []byte) (next []byte
 // lookups find a key in each bucket.
 type lookups [len(index.Names)]func(key []byte) (value []byte, ok bool)
 
-func (c *checker) lookups(t index.Tree) (look lookups, err error) {
+func (c *checker) lookups(t index.View) (look lookups, err error) {
 	for i, name := range index.Names {
 		bucket, err := t.Bucket(name)
 		if err != nil {

@@ -6,9 +6,8 @@ import (
 	"iter"
 	"slices"
 
-	"go.etcd.io/bbolt"
-
 	"github.com/jobstore/jobstore/index"
+	"github.com/jobstore/jobstore/internal/page"
 )
 
 // A Page is the answer to one Query: some jobs in the order asked for, all of
@@ -133,8 +132,8 @@ func (s *Store) All(ctx context.Context, q Query) iter.Seq2[Job, error] {
 
 // readPage reads up to limit jobs of q's filter from bounds in one transaction.
 func (s *Store) readPage(ctx context.Context, q Query, bounds index.Bounds, limit int) (page Page, plan Plan, err error) {
-	err = s.view(ctx, func(t index.Tree) error {
-		counts, err := s.counts(t)
+	err = s.view(ctx, func(t index.View) error {
+		counts, err := t.Counts()
 		if err != nil {
 			return err
 		}
@@ -151,7 +150,7 @@ func (s *Store) readPage(ctx context.Context, q Query, bounds index.Bounds, limi
 
 // A pageReader assembles one page in one transaction.
 type pageReader struct {
-	tree      index.Tree
+	tree      index.View
 	query     Query
 	hashInput func(string) index.Hash
 	hash      index.Hash
@@ -247,7 +246,7 @@ func (r *pageReader) fetch(job *Job, hit index.Hit) (matches bool, err error) {
 // matches lie dense among the records, a few steps from the last one reach the
 // next more cheaply still than a search from the root does.
 type finder struct {
-	cur     *bbolt.Cursor
+	cur     *page.Cursor
 	reverse bool
 	near    int    // steps to try before a search
 	at      []byte // the key that cur stands on; nil before the first search
@@ -259,7 +258,7 @@ const dense = 4
 
 // newFinder returns a finder for what a matches. How dense the jobs of one input
 // lie is not known: most have few.
-func newFinder(cur *bbolt.Cursor, reverse bool, a *access) finder {
+func newFinder(cur *page.Cursor, reverse bool, a *access) finder {
 	f := finder{cur: cur, reverse: reverse}
 	if gap := a.total / a.matches; gap <= dense && a.name != index.Input {
 		f.near = 2 * int(gap)

@@ -33,7 +33,7 @@ func (g *group) begin(tx *bbolt.Tx) (err error) {
 	if g.jobs, err = g.tree.Bucket(index.Jobs); err != nil {
 		return err
 	}
-	minted, err := g.tree.Minted()
+	minted, err := g.tree.Committed().Minted()
 	if err != nil {
 		return err
 	}

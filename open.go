@@ -167,11 +167,11 @@ func (s *Store) openFile() error {
 		}
 		s.db = db
 		return s.db.View(func(tx *bbolt.Tx) error {
-			tree, err := index.Open(tx)
+			view, err := index.Read(tx, nil)
 			if err != nil {
 				return err
 			}
-			_, err = tree.Format()
+			_, err = view.Format()
 			return err
 		})
 	})

@@ -108,24 +108,28 @@ func (a *access) atMost() int64 {
 }
 
 // scan opens the branches of a in the tree.
-func (a *access) scan(t index.Tree, hash index.Hash, bounds index.Bounds) (*index.Scan, error) {
+func (a *access) scan(t index.View, hash index.Hash, bounds index.Bounds) (*index.Scan, error) {
 	bucket, err := t.Bucket(a.name)
 	if err != nil {
 		return nil, err
 	}
-	s := index.NewScan(bucket, bounds)
+	var s *index.Scan
 	switch a.name {
 	case index.Jobs:
+		s = index.NewScan(bucket, bounds, 1)
 		s.Add()
 	case index.Kind:
+		s = index.NewScan(bucket, bounds, len(a.kinds))
 		for _, kind := range a.kinds {
 			s.Add(kind)
 		}
 	case index.Status:
+		s = index.NewScan(bucket, bounds, len(a.pairs))
 		for _, p := range a.pairs {
 			s.Add(p.Status, p.Kind)
 		}
 	case index.Input:
+		s = index.NewScan(bucket, bounds, len(a.pairs))
 		s.AddInput(hash, a.pairs)
 	}
 	return s, nil

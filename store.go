@@ -86,8 +86,9 @@ type Store struct {
 	// when it was opened, which only a clean close does.
 	freelistKept bool
 
-	// counted holds the counters of the snapshot in which they were last read.
-	counted atomic.Pointer[countsAt]
+	// snapshot is that of the last view. Between two commits, what it holds, the
+	// counters among them, is looked up once.
+	snapshot atomic.Pointer[index.Snapshot]
 
 	closed atomic.Bool
 	close  sync.Once
@@ -110,7 +111,7 @@ func (s *Store) get(ctx context.Context, id ID) (job Job, stored []byte, err err
 	if err := id.validate("id"); err != nil {
 		return Job{}, nil, err
 	}
-	err = s.view(ctx, func(t index.Tree) error {
+	err = s.view(ctx, func(t index.View) error {
 		bucket, err := t.Bucket(index.Jobs)
 		if err != nil {
 			return err
@@ -140,8 +141,8 @@ func (s *Store) Count(ctx context.Context, q Query) (n int64, err error) {
 	if err := q.Validate(); err != nil {
 		return 0, err
 	}
-	err = s.view(ctx, func(t index.Tree) error {
-		counts, err := s.counts(t)
+	err = s.view(ctx, func(t index.View) error {
+		counts, err := t.Counts()
 		if err != nil {
 			return err
 		}
@@ -178,8 +179,8 @@ type Stats struct {
 // It fails with ErrClosed, ErrCorrupt, or the error of ctx.
 func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	st := Stats{ByKind: map[Kind]int64{}, ByStatus: map[Status]int64{}}
-	err := s.view(ctx, func(t index.Tree) (err error) {
-		counts, err := s.counts(t)
+	err := s.view(ctx, func(t index.View) (err error) {
+		counts, err := t.Counts()
 		if err != nil {
 			return err
 		}
@@ -205,28 +206,6 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 		return Stats{}, err
 	}
 	return st, nil
-}
-
-// A countsAt is the counters of one snapshot.
-type countsAt struct {
-	snapshot int
-	counts   index.Counts
-}
-
-// counts returns the counters that t holds. Between two commits they are read
-// once: the cursor over them costs a tenth of a page.
-func (s *Store) counts(t index.Tree) (*index.Counts, error) {
-	at := s.counted.Load()
-	if at != nil && at.snapshot == t.Snapshot() {
-		return &at.counts, nil
-	}
-	counts, err := t.Counts()
-	if err != nil {
-		return nil, err
-	}
-	at = &countsAt{snapshot: t.Snapshot(), counts: counts}
-	s.counted.Store(at)
-	return &at.counts, nil
 }
 
 // Close waits for the writes that were begun, and closes the file. Whatever is
@@ -264,7 +243,7 @@ func (s *Store) closeFile() error {
 // view runs fn in a read transaction, whose snapshot it sees. It is the
 // boundary of every read: a damaged page makes the engine panic, or the memory
 // map fault, and both become ErrCorrupt here.
-func (s *Store) view(ctx context.Context, fn func(index.Tree) error) error {
+func (s *Store) view(ctx context.Context, fn func(index.View) error) error {
 	if s == nil || s.db == nil || s.closed.Load() {
 		return ErrClosed
 	}
@@ -280,11 +259,15 @@ func (s *Store) view(ctx context.Context, fn func(index.Tree) error) error {
 			return err
 		}
 		defer func() { _ = tx.Rollback() }()
-		tree, err := index.Open(tx)
+		last := s.snapshot.Load()
+		view, err := index.Read(tx, last)
 		if err != nil {
 			return err
 		}
-		return fn(tree)
+		if view.Snapshot() != last {
+			s.snapshot.Store(view.Snapshot())
+		}
+		return fn(view)
 	}))
 }
 

@@ -3,7 +3,7 @@ package index
 import (
 	"bytes"
 
-	"go.etcd.io/bbolt"
+	"github.com/jobstore/jobstore/internal/page"
 )
 
 // Bounds are the part of a key range that a scan reads, and its direction: the
@@ -16,7 +16,7 @@ type Bounds struct {
 // A branch walks the entries of one prefix within the bounds. Its head is the
 // entry that it stands on; id is the part of the head's key behind the prefix.
 type branch struct {
-	cur     *bbolt.Cursor
+	cur     *page.Cursor
 	prefix  []byte
 	limit   []byte // the first key past the bounds in the direction of the walk; nil is none
 	id      []byte
@@ -80,10 +80,4 @@ func (br *branch) within(key []byte) bool {
 		return bytes.Compare(key, br.limit) > 0 // an empty limit is before every key
 	}
 	return len(br.limit) == 0 || bytes.Compare(key, br.limit) < 0
-}
-
-// ahead reports whether the head of br comes before that of other.
-func (br *branch) ahead(other *branch) bool {
-	c := bytes.Compare(br.id, other.id)
-	return c < 0 != br.reverse
 }

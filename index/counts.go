@@ -45,19 +45,18 @@ func (c *Counts) All(yield func(Pair, int64) bool) {
 	}
 }
 
-// Counts reads the counters.
-func (t Tree) Counts() (Counts, error) {
+func (v View) readCounts() (Counts, error) {
 	var c Counts
-	b, err := t.bucket(countsName)
+	b, err := v.bucket(countsName)
 	if err != nil {
 		return c, err
 	}
 	cur := b.Cursor()
-	for k, v := cur.First(); k != nil; k, v = cur.Next() {
-		if len(k) != 2 || len(v) != 8 || !(Pair{k[0], k[1]}).known() {
+	for k, value := cur.First(); k != nil; k, value = cur.Next() {
+		if len(k) != 2 || len(value) != 8 || !(Pair{k[0], k[1]}).known() {
 			return c, fmt.Errorf("%w: counter %x", ErrDamaged, k)
 		}
-		n := binary.BigEndian.Uint64(v)
+		n := binary.BigEndian.Uint64(value)
 		if n == 0 || n > 1<<62 {
 			return c, fmt.Errorf("%w: counter %x is %d", ErrDamaged, k, n)
 		}
@@ -66,8 +65,8 @@ func (t Tree) Counts() (Counts, error) {
 	return c, nil
 }
 
-// SetCounts writes the counters that differ between old, as Counts read it, and
-// c. A pair without jobs has no key.
+// SetCounts writes the counters that differ between old, as View.Counts gave it,
+// and c. A pair without jobs has no key.
 func (t Tree) SetCounts(old, c *Counts) error {
 	if *old == *c {
 		return nil

@@ -144,15 +144,15 @@ func (b *Batch) Apply(t Tree) error {
 			}
 		}
 	}
-	counts, err := t.Counts()
+	counts, err := t.Committed().Counts()
 	if err != nil {
 		return err
 	}
-	after := counts
+	after := *counts
 	for p, n := range b.delta.All {
 		after.Add(p, n)
 	}
-	return t.SetCounts(&counts, &after)
+	return t.SetCounts(counts, &after)
 }
 
 // ParseKey reads the key of an entry in the bucket name. The parts that the key

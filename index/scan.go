@@ -3,7 +3,7 @@ package index
 import (
 	"bytes"
 
-	"go.etcd.io/bbolt"
+	"github.com/jobstore/jobstore/internal/page"
 )
 
 // A Scan walks the entries of some prefixes of one bucket as if they were one
@@ -21,21 +21,29 @@ type Scan struct {
 	// not looked at and does not count.
 	Examined int
 
-	bucket *bbolt.Bucket
+	bucket page.Bucket
 	bounds Bounds
-	// branches are those that have a head, the nearest first.
+	// order lists the branches that have a head, the nearest first.
 	branches []branch
+	order    []uint8
 	// arena holds the prefixes and limits of the branches, scratch the key that
 	// the next branch is placed at.
 	arena, scratch []byte
-	// stale is set when the entry of branches[0] was returned and its cursor
+	// stale is set when the entry of the first branch was returned and its cursor
 	// has not moved on yet: the last entry of a page is never stepped past.
 	stale bool
 }
 
-// NewScan returns a scan of b without branches.
-func NewScan(b *bbolt.Bucket, bounds Bounds) *Scan {
-	return &Scan{bucket: b, bounds: bounds}
+// NewScan returns a scan of b without branches. It makes room for n, the number
+// of them that is expected.
+func NewScan(b page.Bucket, bounds Bounds, n int) *Scan {
+	n = min(n, 8) // an input has few of the pairs that there are
+	return &Scan{
+		bucket: b, bounds: bounds,
+		branches: make([]branch, 0, n),
+		order:    make([]uint8, 0, n),
+		arena:    make([]byte, 0, n*64),
+	}
 }
 
 // Add adds the branch of all keys that start with prefix.
@@ -50,26 +58,19 @@ func (s *Scan) Add(prefix ...byte) {
 
 // branch returns a branch that will walk with cur, and the key to place it at,
 // which is valid until the next call.
-func (s *Scan) branch(cur *bbolt.Cursor, prefix []byte) (br branch, start []byte) {
+func (s *Scan) branch(cur *page.Cursor, prefix []byte) (br branch, start []byte) {
 	br = branch{cur: cur, reverse: s.bounds.Reverse}
 	from := len(s.arena)
 	s.arena = append(s.arena, prefix...)
 	br.prefix = s.arena[from:len(s.arena):len(s.arena)]
 
-	low := func(dst []byte) []byte { return append(append(dst, prefix...), s.bounds.Low...) }
-	high := func(dst []byte) []byte {
-		if s.bounds.High == "" {
-			return appendSuccessor(dst, prefix)
-		}
-		return append(append(dst, prefix...), s.bounds.High...)
-	}
 	from = len(s.arena)
 	if br.reverse {
-		s.arena = low(s.arena)
-		s.scratch = high(s.scratch[:0])
+		s.arena = append(append(s.arena, prefix...), s.bounds.Low...)
+		s.scratch = s.appendHigh(s.scratch[:0], prefix)
 	} else {
-		s.arena = high(s.arena)
-		s.scratch = low(s.scratch[:0])
+		s.arena = s.appendHigh(s.arena, prefix)
+		s.scratch = append(append(s.scratch[:0], prefix...), s.bounds.Low...)
 		if s.bounds.Low != "" {
 			s.scratch = append(s.scratch, 0) // the key after, as no ID holds a zero
 		}
@@ -78,19 +79,28 @@ func (s *Scan) branch(cur *bbolt.Cursor, prefix []byte) (br branch, start []byte
 	return br, s.scratch
 }
 
+// appendHigh appends the first key with this prefix that is past the bounds.
+func (s *Scan) appendHigh(dst, prefix []byte) []byte {
+	if s.bounds.High == "" {
+		return appendSuccessor(dst, prefix)
+	}
+	return append(append(dst, prefix...), s.bounds.High...)
+}
+
 // AddInput adds a branch for each of pairs, which are sorted, that the input of
 // this hash has entries of. The cursor that finds no entry of a pair within the
 // bounds stands on the entry of another pair, which is the next one to look at:
 // pairs that the input has none of are skipped without a seek.
 func (s *Scan) AddInput(hash Hash, pairs []Pair) {
-	var cur *bbolt.Cursor // nil once a branch has taken it
+	var cur *page.Cursor // nil once a branch has taken it
 	for rest := pairs; len(rest) > 0; {
 		var p Pair
 		p, rest = s.pop(rest)
 		if cur == nil {
 			cur = s.bucket.Cursor()
 		}
-		br, start := s.branch(cur, inputPrefix(hash, p))
+		prefix := inputPrefix(hash, p)
+		br, start := s.branch(cur, prefix[:])
 		s.Branches++
 		s.Examined++
 		key := br.place(start)
@@ -118,7 +128,8 @@ func (s *Scan) AddInput(hash Hash, pairs []Pair) {
 // found returns the branch of pair p, given that another came upon key, the
 // first entry of p in the direction of the scan, and the key that it stands on.
 func (s *Scan) found(other branch, hash Hash, p Pair, key []byte) (branch, []byte) {
-	br, start := s.branch(other.cur, inputPrefix(hash, p))
+	prefix := inputPrefix(hash, p)
+	br, start := s.branch(other.cur, prefix[:])
 	br.value = other.value
 	s.Branches++
 	if before := bytes.Compare(key, start) < 0; before != s.bounds.Reverse {
@@ -128,8 +139,11 @@ func (s *Scan) found(other branch, hash Hash, p Pair, key []byte) (branch, []byt
 	return br, key
 }
 
-func inputPrefix(hash Hash, p Pair) []byte {
-	return append(hash[:], p.Status, p.Kind)
+// inputPrefix returns the prefix of an input's entries of one pair.
+func inputPrefix(hash Hash, p Pair) (prefix [len(Hash{}) + 2]byte) {
+	copy(prefix[:], hash[:])
+	prefix[len(hash)], prefix[len(hash)+1] = p.Status, p.Kind
+	return prefix
 }
 
 // peek returns the first of pairs in the direction of the scan.
@@ -178,21 +192,21 @@ func (s *Scan) Next() (Hit, bool) {
 	if s.stale {
 		s.advance()
 	}
-	if len(s.branches) == 0 {
+	if len(s.order) == 0 {
 		return Hit{}, false
 	}
 	s.stale = true
-	head := &s.branches[0]
+	head := &s.branches[s.order[0]]
 	return Hit{Prefix: head.prefix, ID: head.id, Value: head.value}, true
 }
 
 // More reports whether Next would return an entry.
 func (s *Scan) More() bool {
-	if s.stale && len(s.branches) == 1 {
+	if s.stale && len(s.order) == 1 {
 		s.advance()
 	}
 	// With a second branch that has a head there is more in any case.
-	return len(s.branches) > 0
+	return len(s.order) > 0
 }
 
 // Count walks the scan to its end and returns the number of entries.
@@ -207,21 +221,29 @@ func (s *Scan) Count() (n int64) {
 func (s *Scan) advance() {
 	s.stale = false
 	s.Examined++
-	first := &s.branches[0]
+	first := &s.branches[s.order[0]]
 	if !first.stand(first.step()) {
-		copy(s.branches, s.branches[1:])
-		s.branches = s.branches[:len(s.branches)-1]
+		copy(s.order, s.order[1:])
+		s.order = s.order[:len(s.order)-1]
 		return
 	}
-	for i := 1; i < len(s.branches) && s.branches[i].ahead(&s.branches[i-1]); i++ {
-		s.branches[i], s.branches[i-1] = s.branches[i-1], s.branches[i]
+	for i := 1; i < len(s.order) && s.ahead(i, i-1); i++ {
+		s.order[i], s.order[i-1] = s.order[i-1], s.order[i]
 	}
 }
 
 // insert adds a branch that has a head, at its place.
 func (s *Scan) insert(br branch) {
+	s.order = append(s.order, uint8(len(s.branches)))
 	s.branches = append(s.branches, br)
-	for i := len(s.branches) - 1; i > 0 && s.branches[i].ahead(&s.branches[i-1]); i-- {
-		s.branches[i], s.branches[i-1] = s.branches[i-1], s.branches[i]
+	for i := len(s.order) - 1; i > 0 && s.ahead(i, i-1); i-- {
+		s.order[i], s.order[i-1] = s.order[i-1], s.order[i]
 	}
+}
+
+// ahead reports whether the head of the branch at place i comes before that of
+// the one at place j.
+func (s *Scan) ahead(i, j int) bool {
+	c := bytes.Compare(s.branches[s.order[i]].id, s.branches[s.order[j]].id)
+	return c < 0 != s.bounds.Reverse
 }

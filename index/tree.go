@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/jobstore/jobstore/internal/page"
 )
 
 // Format is the version of the layout that this package writes, and the
@@ -42,9 +44,6 @@ const (
 // Names lists the buckets that hold an entry for every job, records first.
 var Names = [...]Name{Jobs, Kind, Status, Input}
 
-// A Tree is the tree of buckets as one transaction sees it.
-type Tree struct{ root *bbolt.Bucket }
-
 // Create makes an empty tree.
 func Create(tx *bbolt.Tx) error {
 	root, err := tx.CreateBucket(rootName)
@@ -66,14 +65,124 @@ func Create(tx *bbolt.Tx) error {
 	return meta.Put(formatKey, binary.BigEndian.AppendUint64(nil, Format))
 }
 
-// Open returns the tree in tx.
+// A View is the tree of buckets as it was last committed when a transaction
+// began, for reading.
+type View struct {
+	root     page.Bucket
+	tx       *bbolt.Tx
+	snapshot *Snapshot
+}
+
+// A Snapshot is what the views of one snapshot share, so that only the first has
+// to look it up.
+type Snapshot struct {
+	id        int
+	numbers   [len(Names)]uint64
+	counts    Counts
+	countsErr error
+}
+
+// Read returns the view of tx. It fails with ErrFormat when the file holds none.
+// Last is the snapshot of an earlier view, or nil; if tx sees the same one, it is
+// used again.
+func Read(tx *bbolt.Tx, last *Snapshot) (View, error) {
+	v := View{root: page.Root(tx), tx: tx, snapshot: last}
+	if last != nil && last.id == tx.ID() {
+		return v, nil
+	}
+	if _, ok := v.root.Bucket(rootName); !ok {
+		return View{}, fmt.Errorf("%w: no bucket %q", ErrFormat, rootName)
+	}
+	v.snapshot = &Snapshot{id: tx.ID()}
+	for i, name := range Names {
+		if b, err := v.bucket([]byte(name)); err == nil {
+			v.snapshot.numbers[i] = b.Number()
+		}
+	}
+	v.snapshot.counts, v.snapshot.countsErr = v.readCounts()
+	return v, nil
+}
+
+// Snapshot returns what Read can be given the next time.
+func (v View) Snapshot() *Snapshot { return v.snapshot }
+
+// Counts returns the counters.
+func (v View) Counts() (*Counts, error) { return &v.snapshot.counts, v.snapshot.countsErr }
+
+// Bucket returns a bucket that holds an entry for every job.
+func (v View) Bucket(name Name) (page.Bucket, error) {
+	for i, n := range Names {
+		if number := v.snapshot.numbers[i]; n == name && number != 0 {
+			return v.root.Numbered(number), nil
+		}
+	}
+	return v.bucket([]byte(name))
+}
+
+func (v View) bucket(name []byte) (page.Bucket, error) {
+	root, ok := v.root.Bucket(rootName)
+	if !ok {
+		return page.Bucket{}, noBucket(rootName)
+	}
+	b, ok := root.Bucket(name)
+	if !ok {
+		return page.Bucket{}, noBucket(name)
+	}
+	return b, nil
+}
+
+func noBucket(name []byte) error {
+	return fmt.Errorf("%w: no bucket %q", ErrDamaged, name)
+}
+
+// Format returns the version of the layout, and ErrFormat when it is newer than
+// this package knows.
+func (v View) Format() (int, error) {
+	meta, err := v.bucket(metaName)
+	if err != nil {
+		return 0, err
+	}
+	value := meta.Get(formatKey)
+	if len(value) != 8 {
+		return 0, fmt.Errorf("%w: format version of %d bytes", ErrDamaged, len(value))
+	}
+	version := binary.BigEndian.Uint64(value)
+	if version == 0 || version > Format {
+		return 0, fmt.Errorf("%w: file has format %d, this package reads up to %d", ErrFormat, version, Format)
+	}
+	return int(version), nil
+}
+
+// Minted returns what Tree.SetMinted kept; nil when nothing was.
+func (v View) Minted() ([]byte, error) {
+	meta, err := v.bucket(metaName)
+	if err != nil {
+		return nil, err
+	}
+	return meta.Get(mintedKey), nil
+}
+
+// Size returns how many bytes of the file the engine has handed out so far.
+func (v View) Size() int64 { return v.tx.Size() }
+
+// A Tree is the tree of buckets in a write transaction, for changing it.
+type Tree struct {
+	root *bbolt.Bucket
+	read View
+}
+
+// Open returns the tree in tx, which is a write transaction.
 func Open(tx *bbolt.Tx) (Tree, error) {
 	root := tx.Bucket(rootName)
 	if root == nil {
 		return Tree{}, fmt.Errorf("%w: no bucket %q", ErrFormat, rootName)
 	}
-	return Tree{root: root}, nil
+	view, err := Read(tx, nil)
+	return Tree{root: root, read: view}, err
 }
+
+// Committed returns the view of the tree as it was before the transaction.
+func (t Tree) Committed() View { return t.read }
 
 // Bucket returns a bucket that holds an entry for every job. Its fill percent
 // is set for the way it is written to: all but input take new keys at the end
@@ -90,36 +199,9 @@ func (t Tree) Bucket(name Name) (*bbolt.Bucket, error) {
 func (t Tree) bucket(name []byte) (*bbolt.Bucket, error) {
 	b := t.root.Bucket(name)
 	if b == nil {
-		return nil, fmt.Errorf("%w: no bucket %q", ErrDamaged, name)
+		return nil, noBucket(name)
 	}
 	return b, nil
-}
-
-// Format returns the version of the layout, and ErrFormat when it is newer than
-// this package knows.
-func (t Tree) Format() (int, error) {
-	meta, err := t.bucket(metaName)
-	if err != nil {
-		return 0, err
-	}
-	v := meta.Get(formatKey)
-	if len(v) != 8 {
-		return 0, fmt.Errorf("%w: format version of %d bytes", ErrDamaged, len(v))
-	}
-	version := binary.BigEndian.Uint64(v)
-	if version == 0 || version > Format {
-		return 0, fmt.Errorf("%w: file has format %d, this package reads up to %d", ErrFormat, version, Format)
-	}
-	return int(version), nil
-}
-
-// Minted returns what SetMinted kept; nil when nothing was.
-func (t Tree) Minted() ([]byte, error) {
-	meta, err := t.bucket(metaName)
-	if err != nil {
-		return nil, err
-	}
-	return meta.Get(mintedKey), nil
 }
 
 // SetMinted keeps the last minted ID.
@@ -130,10 +212,3 @@ func (t Tree) SetMinted(id []byte) error {
 	}
 	return meta.Put(mintedKey, id)
 }
-
-// Snapshot returns a number that grows with every commit: two transactions that
-// have the same see the same tree.
-func (t Tree) Snapshot() int { return t.root.Tx().ID() }
-
-// Size returns how many bytes of the file the engine has handed out so far.
-func (t Tree) Size() int64 { return t.root.Tx().Size() }

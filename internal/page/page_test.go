@@ -1,0 +1,143 @@
+package page_test
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.etcd.io/bbolt"
+	"pgregory.net/rapid"
+
+	"github.com/jobstore/jobstore/internal/page"
+)
+
+func openDB(t *testing.T) *bbolt.DB {
+	db, err := bbolt.Open(filepath.Join(t.TempDir(), "pages.db"), 0o600, &bbolt.Options{NoSync: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
+}
+
+// Every walk gives what bbolt's own cursor gives, on trees of one inline page to
+// several levels, with values that take many pages and keys that were deleted.
+func TestCursorWalksAsBbolts(t *testing.T) {
+	db := openDB(t)
+	name := []byte("bucket")
+	rapid.Check(t, func(rt *rapid.T) {
+		write(rt, db, name)
+		err := db.View(func(tx *bbolt.Tx) error {
+			root := page.Root(tx)
+			outer, ok := root.Bucket([]byte("outer"))
+			require.True(rt, ok)
+			bucket, ok := outer.Bucket(name)
+			require.True(rt, ok)
+			walk(rt, bucket.Cursor(), tx.Bucket([]byte("outer")).Bucket(name).Cursor())
+			_, ok = outer.Bucket([]byte("none"))
+			require.False(rt, ok)
+			return nil
+		})
+		require.NoError(rt, err)
+	})
+}
+
+// write fills a bucket with keys drawn at random, in several commits.
+func write(rt *rapid.T, db *bbolt.DB, name []byte) {
+	keyLen := rapid.IntRange(1, 80).Draw(rt, "key length")
+	valueLen := rapid.SampledFrom([]int{0, 0, 10, 450, 9000}).Draw(rt, "value length")
+	for i, n := range rapid.SliceOfN(rapid.IntRange(0, 700), 1, 3).Draw(rt, "keys in each commit") {
+		err := db.Update(func(tx *bbolt.Tx) error {
+			outer, err := tx.CreateBucketIfNotExists([]byte("outer"))
+			require.NoError(rt, err)
+			if i == 0 && outer.Bucket(name) != nil {
+				require.NoError(rt, outer.DeleteBucket(name))
+			}
+			bucket, err := outer.CreateBucketIfNotExists(name)
+			require.NoError(rt, err)
+			seed := rapid.Uint64().Draw(rt, "seed")
+			for range n {
+				seed = seed*6364136223846793005 + 1442695040888963407
+				key := []byte(fmt.Sprintf("%0*d", keyLen, seed>>53))
+				if seed>>40&7 == 0 {
+					require.NoError(rt, bucket.Delete(key))
+					continue
+				}
+				require.NoError(rt, bucket.Put(key, bytes.Repeat([]byte{byte(seed >> 32)}, valueLen)))
+			}
+			return nil
+		})
+		require.NoError(rt, err)
+	}
+}
+
+// walk makes the same moves with both cursors.
+func walk(rt *rapid.T, ours *page.Cursor, theirs *bbolt.Cursor) {
+	atEnd := true // where the two differ in what Next and Prev do
+	for range rapid.IntRange(1, 60).Draw(rt, "moves") {
+		move := rapid.SampledFrom([]string{"first", "last", "seek", "seek", "seek then prev", "next", "next", "prev", "prev"}).Draw(rt, "move")
+		var key, value, wantKey, wantValue []byte
+		switch {
+		case move == "first":
+			key, value = ours.First()
+			wantKey, wantValue = theirs.First()
+		case move == "last":
+			key, value = ours.Last()
+			wantKey, wantValue = theirs.Last()
+		case move == "seek" || move == "seek then prev":
+			n := rapid.IntRange(0, 2100).Draw(rt, "sought")
+			sought := []byte(fmt.Sprintf("%0*d", rapid.IntRange(1, 80).Draw(rt, "length"), n))
+			key, value = ours.Seek(sought)
+			wantKey, wantValue = theirs.Seek(sought)
+			if move == "seek then prev" {
+				key, value = ours.Prev()
+				wantKey, wantValue = theirs.Prev()
+			}
+		case atEnd:
+			continue
+		case move == "next":
+			key, value = ours.Next()
+			wantKey, wantValue = theirs.Next()
+		case move == "prev":
+			key, value = ours.Prev()
+			wantKey, wantValue = theirs.Prev()
+		}
+		require.Equal(rt, wantKey, key, move)
+		require.True(rt, bytes.Equal(wantValue, value), move)
+		atEnd = key == nil
+	}
+}
+
+// After the end, Prev returns the last key, and before the start, Next the second,
+// so that a walk can turn round.
+func TestCursorTurnsRound(t *testing.T) {
+	db := openDB(t)
+	require.NoError(t, db.Update(func(tx *bbolt.Tx) error {
+		b, err := tx.CreateBucket([]byte("b"))
+		require.NoError(t, err)
+		for i := range 1000 {
+			require.NoError(t, b.Put([]byte(fmt.Sprintf("%03d", i)), nil))
+		}
+		return nil
+	}))
+	require.NoError(t, db.View(func(tx *bbolt.Tx) error {
+		root := page.Root(tx)
+		bucket, ok := root.Bucket([]byte("b"))
+		require.True(t, ok)
+		c := bucket.Cursor()
+		key, _ := c.Last()
+		require.Equal(t, "999", string(key))
+		key, _ = c.Next()
+		require.Nil(t, key)
+		key, _ = c.Prev()
+		require.Equal(t, "999", string(key))
+		c.First()
+		key, _ = c.Prev()
+		require.Nil(t, key)
+		key, _ = c.Next()
+		require.Equal(t, "001", string(key))
+		require.Equal(t, []byte{}, bucket.Get([]byte("500")))
+		require.Nil(t, bucket.Get([]byte("x")))
+		return nil
+	}))
+}
