@@ -62,7 +62,7 @@ func (s *Store) Create(ctx context.Context, jobs ...*Job) error {
 }
 
 func (g *group) create(jobs []Job) error {
-	given := map[ID]bool{}
+	var given map[ID]bool
 	for i := range jobs {
 		id := jobs[i].ID
 		if id == "" {
@@ -70,6 +70,9 @@ func (g *group) create(jobs []Job) error {
 		}
 		if given[id] || g.stored(id) != nil {
 			return fmt.Errorf("%w: %s", ErrExists, id)
+		}
+		if given == nil {
+			given = map[ID]bool{}
 		}
 		given[id] = true
 	}

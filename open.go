@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -132,10 +133,24 @@ func createFile(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Link(temp, path); err != nil {
+	if err := giveName(temp, path); err != nil {
 		return err
 	}
 	return syncDir(dir)
+}
+
+// giveName moves the file temp to path, unless that name is taken. Where a file
+// system has no links, two processes that create one store in the same instant
+// could get past the look at path; everywhere else the link settles it.
+func giveName(temp, path string) error {
+	err := os.Link(temp, path)
+	if !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.EPERM) {
+		return err
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return fs.ErrExist
+	}
+	return os.Rename(temp, path)
 }
 
 func syncDir(dir string) error {
@@ -195,6 +210,9 @@ func (s *Store) openDescriptor(path string, flag int, mode fs.FileMode) (*os.Fil
 		return nil, err
 	}
 	s.file = f
+	if err := s.inspect(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
 	return f, nil
 }
 
