@@ -1,0 +1,103 @@
+package command_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// inBinary returns the real program with args, in a folder of its own.
+func inBinary(t *testing.T, folder string, args ...string) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, binary(t), args...)
+	cmd.Dir = folder
+	return cmd
+}
+
+// TestInterruptedProcess sends a real import a real Ctrl-C while it waits for
+// more of its input.
+func TestInterruptedProcess(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no way to send a Ctrl-C to one process")
+	}
+	database := newDatabase(t)
+	cmd := inBinary(t, t.TempDir(), "--db", database, "import", "-")
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	// Once all this is written, the pipe and the program's buffers hold but a
+	// part of it: the first batches have been committed.
+	feed := bufio.NewWriter(in)
+	_, err = feed.WriteString(strings.Join(ndjson(5500), "\n"))
+	require.NoError(t, err)
+	require.NoError(t, feed.Flush())
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+
+	err = cmd.Wait()
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit)
+	assert.Equal(t, 1, exit.ExitCode(), errs.String())
+	n := count(t, database)
+	assert.Equal(t, fmt.Sprintf("jobstore: standard input: interrupted; %d jobs were committed\n", n), errs.String())
+	assert.GreaterOrEqual(t, n, 2000)
+	assert.Zero(t, n%1000)
+}
+
+// TestExamplesOfHelpRun runs every example of every help, one after the other
+// in one folder, as a reader might.
+func TestExamplesOfHelpRun(t *testing.T) {
+	shell, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("this system has no sh")
+	}
+	folder := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(folder, "examples"), 0o700))
+	jobs, err := os.ReadFile(examplesFile)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "examples", "jobs.ndjson"), jobs, 0o600))
+
+	// import comes first, as the others need a store, and delete last.
+	commands := []string{"import", "", "list", "get", "create", "update", "count", "stats", "explain", "check", "export", "demo", "delete"}
+	help := runPlain(context.Background(), "--help")
+	for _, match := range regexp.MustCompile(`(?m)^  ([a-z]+) +[A-Z]`).FindAllStringSubmatch(help.out, -1) {
+		if name := match[1]; name != "completion" && name != "help" {
+			assert.Contains(t, commands, name, "a command whose examples are not run")
+		}
+	}
+	ran := 0
+	for _, name := range commands {
+		help := runPlain(context.Background(), strings.Fields(name+" --help")...)
+		require.Equal(t, 0, help.code)
+		_, rest, ok := strings.Cut(help.out, "Examples:\n")
+		require.True(t, ok, "%q has no examples", name)
+		block, _, _ := strings.Cut(rest, "\n\n")
+		for line := range strings.Lines(block) {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			cmd := exec.CommandContext(ctx, shell, "-c", line)
+			cmd.Dir = folder
+			cmd.Env = append(os.Environ(), "JOBSTORE_DB=",
+				"PATH="+filepath.Dir(binary(t))+string(os.PathListSeparator)+os.Getenv("PATH"))
+			text, err := cmd.CombinedOutput()
+			assert.NoError(t, err, "%s%s", line, text)
+			cancel()
+			ran++
+		}
+	}
+	assert.Greater(t, ran, 30)
+}

@@ -1,0 +1,55 @@
+package command
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jobstore/jobstore"
+)
+
+func newCheck() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check",
+		Short: "Read the whole store and print what is wrong with it",
+		Long: `Read the whole store and print what is wrong with it, one problem a line: damaged
+records, index entries without a record, records without an index entry,
+counters that are off. With a problem the exit code is 1.`,
+		Example: examples(
+			"jobstore check",
+		),
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withStore(cmd, reading, func(store *jobstore.Store) error {
+				return check(cmd, store)
+			})
+		},
+	}
+}
+
+func check(cmd *cobra.Command, store *jobstore.Store) error {
+	var bar *progress
+	defer func() { bar.clear() }()
+	problems := 0
+	for problem, err := range store.CheckProgress(cmd.Context(), func(done, total int64) {
+		if bar == nil {
+			bar = newProgress(cmd.ErrOrStderr(), "checking", total, "keys")
+		}
+		bar.set(done)
+	}) {
+		if err != nil {
+			return err
+		}
+		bar.clear()
+		problems++
+		if _, err := fmt.Fprintln(cmd.OutOrStdout(), printable(problem.String())); err != nil {
+			return err
+		}
+	}
+	bar.clear()
+	if problems > 0 {
+		return fmt.Errorf("%s has problems: %d", databasePath(cmd), problems)
+	}
+	_, err := fmt.Fprintln(cmd.OutOrStdout(), "no problems")
+	return err
+}

@@ -1,0 +1,63 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jobstore/jobstore"
+)
+
+const (
+	databaseFlag     = "db"
+	databaseVariable = "JOBSTORE_DB"
+	defaultDatabase  = "jobs.db"
+)
+
+func addDatabaseFlag(root *cobra.Command) {
+	path := os.Getenv(databaseVariable)
+	if path == "" {
+		path = defaultDatabase
+	}
+	root.PersistentFlags().String(databaseFlag, path, "`file` of the store; $"+databaseVariable+" sets the default")
+}
+
+// An access is what a command means to do with the store.
+type access int
+
+const (
+	reading  access = iota // beside other readers; changes nothing
+	changing               // alone; the file must exist
+	creating               // alone; the file is made when there is none
+)
+
+// withStore runs fn on the store that --db names, and closes it.
+func withStore(cmd *cobra.Command, how access, fn func(*jobstore.Store) error) (err error) {
+	path := databasePath(cmd)
+	if how != creating && path != "" {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("there is no store at %s; --db or $%s names another file", path, databaseVariable)
+		}
+	}
+	store, err := openStore(path, &jobstore.Options{ReadOnly: how == reading})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	return fn(store)
+}
+
+func openStore(path string, options *jobstore.Options) (*jobstore.Store, error) {
+	store, err := jobstore.Open(path, options)
+	if errors.Is(err, jobstore.ErrLocked) {
+		return nil, fmt.Errorf("%w; another process has the store open", err)
+	}
+	return store, err
+}
+
+func databasePath(cmd *cobra.Command) string {
+	return cmd.Flag(databaseFlag).Value.String()
+}

@@ -1,0 +1,240 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/jobstore/jobstore"
+)
+
+func newImport() *cobra.Command {
+	var im importer
+	cmd := &cobra.Command{
+		Use:   "import FILE|-",
+		Short: "Put the jobs of a file into the store",
+		Long: `Put the jobs of a file, or of standard input, into the store, just as they are. A
+job that is there already is replaced.
+
+The file is NDJSON, one job a line, or a JSON array of jobs, such as the list
+call returns and export writes. It is read as it comes, about 1,000 jobs are
+committed at a time, and what is wrong with a job is said with its line: then the
+jobs ahead of it have been committed, and none from there on. Ctrl-C stops
+between two commits.`,
+		Example: examples(
+			"jobstore import examples/jobs.ndjson",
+			"jobstore import --ignore-unknown examples/jobs.ndjson",
+			"jobstore export --kind video | jobstore import --db videos.db -",
+		),
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in, err := openInput(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			defer func() { _ = in.Close() }()
+			im.file = in.name
+			im.bar = newProgress(cmd.ErrOrStderr(), "importing", in.size, "")
+			defer im.bar.clear()
+			err = withStore(cmd, creating, func(store *jobstore.Store) error {
+				im.store = store
+				return im.run(cmd.Context(), in)
+			})
+			im.bar.clear()
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "imported %d jobs\n", im.committed)
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&im.ignoreUnknown, "ignore-unknown", false, "pass over fields that jobs do not have, instead of refusing them")
+	return cmd
+}
+
+// An input is a file to import, or standard input.
+type input struct {
+	io.ReadCloser
+	name string
+	size int64 // 0 when it is not known
+}
+
+func openInput(cmd *cobra.Command, path string) (input, error) {
+	if path == "-" {
+		return input{io.NopCloser(cmd.InOrStdin()), "standard input", 0}, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return input{}, err
+	}
+	in := input{ReadCloser: f, name: path}
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		in.size = info.Size()
+	}
+	return in, nil
+}
+
+// Bounds of a batch, which is committed as one. It is full at either.
+const (
+	batchJobs  = 1000
+	batchBytes = 8 << 20 // of JSON
+)
+
+// A batch is a run of jobs on their way into the store.
+type batch struct {
+	jobs   []*jobstore.Job
+	places []place
+	read   int64 // bytes of the input up to here
+	err    error // what ended the reading behind these jobs
+}
+
+// An importer puts the jobs of one input into a store.
+type importer struct {
+	store         *jobstore.Store
+	file          string // as errors call it
+	ignoreUnknown bool
+	bar           *progress
+
+	committed int
+}
+
+// run imports the jobs of r. Reading and committing go on side by side, so that
+// a Ctrl-C is heard while r has nothing to give.
+func (im *importer) run(ctx context.Context, r io.Reader) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	batches := make(chan batch)
+	go func() {
+		defer close(batches)
+		im.read(ctx, r, batches)
+	}()
+	for {
+		var b batch
+		var more bool
+		select {
+		case b, more = <-batches:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			return im.failed(ctx.Err())
+		}
+		if !more {
+			return nil
+		}
+		if err := im.put(ctx, b.jobs, b.places); err != nil {
+			return im.failed(err)
+		}
+		if b.err != nil {
+			return im.failed(b.err)
+		}
+		im.bar.describe(fmt.Sprintf("imported %s jobs", humanize.Comma(int64(im.committed))))
+		im.bar.set(b.read)
+	}
+}
+
+// failed says of err where in the input it is about, and how far the import has
+// come. The mistake is in the file, not in the call, so that it is no longer
+// one that ends with the exit code for usage.
+func (im *importer) failed(err error) error {
+	where, what := im.file, err.Error()
+	var at *placeError
+	switch {
+	case errors.As(err, &at):
+		where = at.place.in(im.file)
+	case errors.Is(err, context.Canceled):
+		what = "interrupted"
+	}
+	what = strings.TrimPrefix(what, jobstore.ErrInvalid.Error()+": ")
+	return fmt.Errorf("%s: %s; %d jobs were committed", where, what, im.committed)
+}
+
+// put commits jobs. If one cannot be stored, those ahead of it are committed:
+// the store refuses a batch whole, so the batch is halved until it is found.
+func (im *importer) put(ctx context.Context, jobs []*jobstore.Job, places []place) error {
+	err := im.store.Put(ctx, jobs...)
+	switch {
+	case err == nil:
+		im.committed += len(jobs)
+		return nil
+	case !errors.Is(err, jobstore.ErrInvalid):
+		return err
+	case len(jobs) == 1:
+		return &placeError{places[0], err}
+	}
+	half := len(jobs) / 2
+	if err := im.put(ctx, jobs[:half], places[:half]); err != nil {
+		return err
+	}
+	return im.put(ctx, jobs[half:], places[half:])
+}
+
+// read sends the jobs of r in batches until they end or ctx does.
+func (im *importer) read(ctx context.Context, r io.Reader, batches chan<- batch) {
+	counted := &countingReader{r: r}
+	var b batch
+	size := 0
+	send := func() bool {
+		b.read = counted.n
+		select {
+		case batches <- b:
+		case <-ctx.Done():
+			return false
+		}
+		b, size = batch{}, 0
+		return true
+	}
+	for e, err := range elements(counted) {
+		var job *jobstore.Job
+		if err == nil {
+			job, err = im.parse(e)
+		}
+		if err != nil {
+			b.err = err
+			break
+		}
+		b.jobs = append(b.jobs, job)
+		b.places = append(b.places, e.place)
+		size += len(e.text)
+		if (len(b.jobs) == batchJobs || size >= batchBytes) && !send() {
+			return
+		}
+	}
+	send()
+}
+
+// The fields of a job, of which the API documents no others.
+var jobFields = []string{
+	"id", "object", "kind", "input", "output", "options", "metadata", "status", "error",
+	"created_at", "started_at", "finished_at", "updated_at", "tasks",
+}
+
+func (im *importer) parse(e element) (*jobstore.Job, error) {
+	job, err := parseJob(e.text)
+	if err == nil && !im.ignoreUnknown {
+		if unknown := unknownFields(e.text, jobFields); len(unknown) > 0 {
+			err = fmt.Errorf("unknown field %q; --ignore-unknown passes over such fields", unknown[0])
+		}
+	}
+	if err != nil {
+		return nil, &placeError{e.place, err}
+	}
+	return job, nil
+}
+
+// A countingReader knows how many bytes were read through it.
+type countingReader struct {
+	r io.Reader
+	n int64
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}

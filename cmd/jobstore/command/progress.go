@@ -1,0 +1,59 @@
+package command
+
+import (
+	"io"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+)
+
+// A progress shows on a terminal how far a command has come. A nil one shows
+// nothing.
+type progress struct{ bar *progressbar.ProgressBar }
+
+// newProgress starts a progress towards total, which is below 1 when nobody
+// knows it. Bytes are counted if unit is empty, else things of that name. There
+// is none when w is no terminal.
+func newProgress(w io.Writer, title string, total int64, unit string) *progress {
+	if !isTerminal(w) {
+		return nil
+	}
+	if total < 1 {
+		total = -1
+	}
+	return &progress{bar: progressbar.NewOptions64(total,
+		progressbar.OptionSetWriter(w),
+		progressbar.OptionSetDescription(title),
+		progressbar.OptionShowBytes(unit == ""),
+		progressbar.OptionSetItsString(unit),
+		progressbar.OptionShowCount(),
+		progressbar.OptionSetWidth(24),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		// The spinner of an unknown total turns when there is news. A goroutine
+		// that turned it would outlive the command.
+		progressbar.OptionSetSpinnerChangeInterval(0),
+		progressbar.OptionSetElapsedTime(true),
+	)}
+}
+
+// set moves the progress to n.
+func (p *progress) set(n int64) {
+	if p != nil {
+		_ = p.bar.Set64(n)
+	}
+}
+
+// describe changes the title.
+func (p *progress) describe(title string) {
+	if p != nil {
+		p.bar.Describe(title)
+	}
+}
+
+// clear takes the progress off the terminal, so that what is printed next
+// stands on a line of its own.
+func (p *progress) clear() {
+	if p != nil {
+		_ = p.bar.Clear()
+	}
+}

@@ -1,0 +1,98 @@
+package command
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/jobstore/jobstore"
+)
+
+func newStats() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "stats",
+		Short: "Print figures about the store",
+		Example: examples(
+			"jobstore stats",
+			"jobstore stats --json",
+		),
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withStore(cmd, reading, func(store *jobstore.Store) error {
+				stats, err := store.Stats(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return writeStatsJSON(cmd.OutOrStdout(), stats)
+				}
+				return writeStats(cmd.OutOrStdout(), stats)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the figures as a JSON object, sizes in bytes")
+	return cmd
+}
+
+func writeStatsJSON(w io.Writer, stats jobstore.Stats) error {
+	text, err := json.Marshal(struct {
+		Jobs      int64            `json:"jobs"`
+		ByKind    map[string]int64 `json:"by_kind"`
+		ByStatus  map[string]int64 `json:"by_status"`
+		FileBytes int64            `json:"file_bytes"`
+		FreeBytes int64            `json:"free_bytes"`
+		Format    int              `json:"format"`
+	}{
+		stats.Jobs, byWord(kinds, stats.ByKind), byWord(statuses, stats.ByStatus),
+		stats.FileBytes, stats.FreeBytes, stats.Format,
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%s\n", text)
+	return err
+}
+
+// byWord returns the counts of all members, zero where there are none.
+func byWord[T interface {
+	comparable
+	String() string
+}](members []T, counts map[T]int64) map[string]int64 {
+	named := make(map[string]int64, len(members))
+	for _, member := range members {
+		named[member.String()] = counts[member]
+	}
+	return named
+}
+
+func writeStats(w io.Writer, stats jobstore.Stats) error {
+	var b strings.Builder
+	row := func(name string, jobs int64) {
+		share := 0.0
+		if stats.Jobs > 0 {
+			share = 100 * float64(jobs) / float64(stats.Jobs)
+		}
+		fmt.Fprintf(&b, "  %-14s %12s %5.1f%%\n", name, humanize.Comma(jobs), share)
+	}
+	fmt.Fprintf(&b, "jobs    %s\n", humanize.Comma(stats.Jobs))
+	fmt.Fprintf(&b, "file    %s, %s of it free\n", size(stats.FileBytes), size(stats.FreeBytes))
+	fmt.Fprintf(&b, "format  %d\n", stats.Format)
+	b.WriteString("by kind\n")
+	for _, kind := range kinds {
+		row(kind.String(), stats.ByKind[kind])
+	}
+	b.WriteString("by status\n")
+	for _, status := range statuses {
+		row(status.String(), stats.ByStatus[status])
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// size returns a number of bytes as people read it, such as 12 MiB.
+func size(bytes int64) string { return humanize.IBytes(uint64(max(0, bytes))) }
