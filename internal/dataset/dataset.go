@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/jobstore/jobstore"
@@ -46,8 +47,13 @@ const HotInputs = 100
 
 // HotInput returns hot input i of HotInputs, counted from 0.
 func HotInput(i int) string {
-	return fmt.Sprintf("https://media.example.com/library/hot-%03d/source.mp4", i)
+	return fmt.Sprintf("%s%03d/source.mp4", hotPrefix, i)
 }
+
+// IsHot reports whether input is one of the hot ones.
+func IsHot(input string) bool { return strings.HasPrefix(input, hotPrefix) }
+
+const hotPrefix = "https://media.example.com/library/hot-"
 
 // Realistic returns n jobs with the skew of a real service: most are videos that
 // succeeded, and kind, status and input are drawn independently of each other.

@@ -58,6 +58,10 @@ func TestShares(t *testing.T) {
 	}
 	assert.InDelta(t, n/5, hot, tolerance)
 	assert.Len(t, inputs, n-hot, "every other input is unique")
+	for input := range inputs {
+		require.False(t, IsHot(input), input)
+	}
+	assert.True(t, IsHot(HotInput(HotInputs-1)))
 }
 
 func TestAdversarialPair(t *testing.T) {
