@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -215,26 +216,31 @@ func TestOpenLocked(t *testing.T) {
 func TestOpenLockedWhileItGrows(t *testing.T) {
 	path := storePath(t)
 	s := openStore(t, path, nil)
+	var openers sync.WaitGroup
 	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for i := range 40 {
-			j := newJob(jobstore.ID(fmt.Sprintf("job_%d", i)))
-			j.Options = fmt.Appendf(nil, `{"a":"%s"}`, strings.Repeat("x", 100_000*(1+i%5)))
-			if err := s.Put(context.Background(), j); err != nil {
-				t.Error(err)
+	for range 4 {
+		openers.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					_, err := jobstore.Open(path, &jobstore.Options{LockTimeout: time.Millisecond})
+					if !errors.Is(err, jobstore.ErrLocked) {
+						t.Errorf("open: %v", err)
+						return
+					}
+				}
 			}
-		}
-	}()
-	for open := true; open; {
-		select {
-		case <-done:
-			open = false
-		default:
-			_, err := jobstore.Open(path, &jobstore.Options{LockTimeout: time.Millisecond})
-			require.ErrorIs(t, err, jobstore.ErrLocked)
-		}
+		})
 	}
+	for i := range 100 {
+		j := newJob(jobstore.ID(fmt.Sprintf("job_%d", i)))
+		j.Options = fmt.Appendf(nil, `{"a":"%s"}`, strings.Repeat("x", 40_000))
+		require.NoError(t, s.Put(t.Context(), j))
+	}
+	close(done)
+	openers.Wait()
 }
 
 func TestReadOnly(t *testing.T) {
