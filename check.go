@@ -8,11 +8,12 @@ import (
 	"iter"
 
 	"github.com/jobstore/jobstore/index"
+	"github.com/jobstore/jobstore/internal/page"
 )
 
 // A Problem is one contradiction that Check found in a file.
 type Problem struct {
-	Bucket string // "meta", "counts", "jobs", "kind", "status" or "input"
+	Bucket string // "meta", "counts", "jobs", "kind", "status", "input", "once" or "expiry"
 	ID     ID     // the job it is about; empty when it is about none
 	Detail string
 }
@@ -65,18 +66,30 @@ func (c *checker) run() {
 		return
 	}
 	for _, name := range index.Names {
-		for from := []byte{}; from != nil; {
-			next := from
-			from = nil
-			ok := c.snapshot(name, func(t index.View) (err error) {
-				from, err = c.chunk(t, name, next)
-				return err
-			})
-			if !ok {
-				return
-			}
+		if !c.walk(name, func(t index.View, from []byte) ([]byte, error) {
+			return c.chunk(t, name, from)
+		}) {
+			return
 		}
 	}
+	c.onces()
+}
+
+// walk checks a bucket, a snapshot a chunk. A chunk returns the key to go on from,
+// or nil at the end. It returns false to end the check.
+func (c *checker) walk(name index.Name, chunk func(t index.View, from []byte) (next []byte, err error)) bool {
+	for from := []byte{}; from != nil; {
+		next := from
+		from = nil
+		ok := c.snapshot(name, func(t index.View) (err error) {
+			from, err = chunk(t, next)
+			return err
+		})
+		if !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // snapshot runs fn in one and yields what it found. A page that cannot be read
@@ -163,7 +176,18 @@ func (c *checker) chunk(t index.View, name index.Name, from []byte) (next []byte
 	if err != nil {
 		return nil, err
 	}
-	cur := bucket.Cursor()
+	return c.keys(bucket.Cursor(), from, func(key, value []byte) {
+		if name == index.Jobs {
+			c.record(look, key, value)
+		} else {
+			c.entry(look, name, key, value)
+		}
+	})
+}
+
+// keys calls check with the keys of one chunk, from a key on, and returns the key
+// to go on from.
+func (c *checker) keys(cur *page.Cursor, from []byte, check func(key, value []byte)) (next []byte, err error) {
 	last := bytes.Clone(from)
 	n := 0
 	for key, value := cur.Seek(from); key != nil; key, value = cur.Next() {
@@ -176,11 +200,7 @@ func (c *checker) chunk(t index.View, name index.Name, from []byte) (next []byte
 			return nil, corruptf("keys are out of order behind %x", last)
 		}
 		last = append(last[:0], key...)
-		if name == index.Jobs {
-			c.record(look, key, value)
-		} else {
-			c.entry(look, name, key, value)
-		}
+		check(key, value)
 	}
 	return nil, nil
 }

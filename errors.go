@@ -15,6 +15,10 @@ var (
 	// already in the store.
 	ErrExists = errors.New("jobstore: job exists already")
 
+	// ErrConflict is returned when CreateOnce is given a key that was used, within
+	// its lifetime, with a different job.
+	ErrConflict = errors.New("jobstore: key was used with a different job")
+
 	// ErrInvalid is returned when an argument is outside what the method
 	// documents. A FieldError, which says what is wrong with which field,
 	// unwraps to it.

@@ -42,6 +42,9 @@ type Options struct {
 	// needs more fails with ErrFull. Zero is no limit.
 	MaxSize int64
 
+	// OnceFor is how long CreateOnce remembers a key. Zero is DefaultOnceFor.
+	OnceFor time.Duration
+
 	// Now is the clock for timestamps and minted IDs. Nil is time.Now. It is
 	// called from one goroutine at a time and must not panic.
 	Now func() time.Time

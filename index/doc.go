@@ -11,12 +11,18 @@
 //	├─ jobs     id                        → record (package record)
 //	├─ kind     kind ‖ id                 → ∅
 //	├─ status   status ‖ kind ‖ id        → ∅
-//	└─ input    hash ‖ status ‖ kind ‖ id → ∅
+//	├─ input    hash ‖ status ‖ kind ‖ id → ∅
+//	├─ once     idempotency key           → expiry ‖ sum ‖ id
+//	└─ expiry   expiry ‖ idempotency key  → ∅
 //
 // status and kind are codes of one byte, counted from 1. hash is the first 16
 // bytes of the SHA-256 of the input. id is the ID of the job without "job_"; it
 // has no fixed length, so it stands last, and as it never holds a zero byte, the
 // key after prefix ‖ id is prefix ‖ id ‖ 0.
+//
+// once and expiry are made by the first idempotency key. sum is 16 bytes of what
+// was asked for with it; expiry is Unix milliseconds, int64 big-endian with the
+// sign flipped, so that the keys that expire first stand first.
 //
 // There is one key for every (value, job): a list of IDs in one value would be
 // written anew for every job that joins it.
