@@ -12,6 +12,9 @@ import (
 	"github.com/jobstore/jobstore/bench/peer"
 	"github.com/jobstore/jobstore/bench/peer/embedded"
 	"github.com/jobstore/jobstore/bench/peer/floor"
+	"github.com/jobstore/jobstore/bench/peer/hold"
+	"github.com/jobstore/jobstore/bench/peer/pebble"
+	"github.com/jobstore/jobstore/bench/peer/river"
 	"github.com/jobstore/jobstore/bench/peer/sqlite"
 	"github.com/jobstore/jobstore/bench/workload"
 )
@@ -39,6 +42,10 @@ var allPeers = []peer.Peer{
 	sqlite.New(sqlite.Mattn, sqlite.Single),
 	sqlite.New(sqlite.Modernc, sqlite.Composites),
 	sqlite.New(sqlite.Modernc, sqlite.Single),
+	river.New(),
+	pebble.New(),
+	hold.NewBolthold(),
+	hold.NewBadgerhold(),
 }
 
 func parseFlags(args []string) (config, error) {
