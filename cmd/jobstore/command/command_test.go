@@ -20,13 +20,14 @@ func TestLifeOfAJob(t *testing.T) {
 		`{"kind":"video","input":"s3://bucket/in.mov","options":{"format":"mp4"}}`)
 	var job struct {
 		ID, Kind, Status, Input string
-		Started_at, Finished_at *int64
+		StartedAt               *int64 `json:"started_at"`
+		FinishedAt              *int64 `json:"finished_at"`
 		Error                   any
 		Metadata                map[string]any
 	}
 	require.NoError(t, json.Unmarshal([]byte(created), &job))
 	assert.Equal(t, "video queued s3://bucket/in.mov", strings.Join([]string{job.Kind, job.Status, job.Input}, " "))
-	assert.Nil(t, job.Started_at)
+	assert.Nil(t, job.StartedAt)
 	assert.Equal(t, created, must(t, database, "", "get", job.ID), "get prints what create printed")
 
 	must(t, database, "", "update", job.ID, "--status", "processing")
@@ -35,8 +36,8 @@ func TestLifeOfAJob(t *testing.T) {
 	got := must(t, database, "", "get", job.ID)
 	require.NoError(t, json.Unmarshal([]byte(got), &job))
 	assert.Equal(t, "failed", job.Status)
-	assert.NotNil(t, job.Started_at)
-	assert.NotNil(t, job.Finished_at)
+	assert.NotNil(t, job.StartedAt)
+	assert.NotNil(t, job.FinishedAt)
 	assert.Equal(t, map[string]any{"code": "timeout"}, job.Error)
 	assert.Equal(t, map[string]any{"a": 1.0}, job.Metadata)
 	assert.Contains(t, got, `"output":"s3://bucket/out.mp4"`)
@@ -88,17 +89,17 @@ func TestReadingCommands(t *testing.T) {
 	assert.Regexp(t, `(?m)^  adaptive_video +51  16.7%$`, must(t, database, "", "stats"))
 
 	var stats struct {
-		Jobs       int64
-		By_kind    map[string]int64
-		By_status  map[string]int64
-		File_bytes int64
-		Format     int
+		Jobs      int64
+		ByKind    map[string]int64 `json:"by_kind"`
+		ByStatus  map[string]int64 `json:"by_status"`
+		FileBytes int64            `json:"file_bytes"`
+		Format    int
 	}
 	require.NoError(t, json.Unmarshal([]byte(must(t, database, "", "stats", "--json")), &stats))
 	assert.Equal(t, int64(306), stats.Jobs)
-	assert.Equal(t, map[string]int64{"queued": 72, "processing": 51, "succeeded": 59, "failed": 57, "cancelled": 67}, stats.By_status)
-	assert.Len(t, stats.By_kind, 5)
-	assert.Equal(t, int64(len(before)), stats.File_bytes)
+	assert.Equal(t, map[string]int64{"queued": 72, "processing": 51, "succeeded": 59, "failed": 57, "cancelled": 67}, stats.ByStatus)
+	assert.Len(t, stats.ByKind, 5)
+	assert.Equal(t, int64(len(before)), stats.FileBytes)
 
 	after, err := os.ReadFile(database)
 	require.NoError(t, err)

@@ -2,7 +2,9 @@ package command_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/jobstore/jobstore/cmd/jobstore/command"
 )
 
 // decode returns the JSON values in text, one a line or in an array, by their
@@ -122,6 +126,19 @@ func TestExportsAreIdentical(t *testing.T) {
 	assert.Equal(t, first, strings.Join(asc, ""))
 }
 
+// TestOneLineAJob exports a job whose options came with line breaks.
+func TestOneLineAJob(t *testing.T) {
+	database := newDatabase(t)
+	must(t, database, `[{"id":"job_1","kind":"video","status":"queued","input":"s3://a/b","options":{
+		"text": "a b\n",
+		"list": [ 1, 2 ]
+	}}]`, "import", "-")
+	exported := must(t, database, "", "export")
+	assert.Equal(t, 1, strings.Count(exported, "\n"))
+	assert.Contains(t, exported, `"options":{"text":"a b\n","list":[1,2]},`)
+	assert.Equal(t, exported, must(t, database, "", "get", "job_1"))
+}
+
 func TestExportFilters(t *testing.T) {
 	database := newExamples(t)
 	assert.Equal(t, 67, strings.Count(must(t, database, "", "export", "--status", "cancelled"), "\n"))
@@ -156,6 +173,38 @@ func TestExportToFile(t *testing.T) {
 	left, err := os.ReadDir(folder)
 	require.NoError(t, err)
 	assert.Len(t, left, 2, "a temporary file stayed behind")
+}
+
+// TestInterruptedExport breaks an export off half-way: the old file stays.
+func TestInterruptedExport(t *testing.T) {
+	database := newExamples(t)
+	folder := t.TempDir()
+	path := filepath.Join(folder, "jobs.ndjson")
+	require.NoError(t, os.WriteFile(path, []byte("old"), 0o600))
+	var errs bytes.Buffer
+	ctx := &endingContext{Context: context.Background(), looks: 100}
+	code := command.Main(ctx, []string{"--db", database, "export", "-o", path}, strings.NewReader(""), io.Discard, &errs)
+	assert.Equal(t, 1, code)
+	assert.Equal(t, "jobstore: interrupted\n", errs.String())
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, "old", string(text))
+	left, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	assert.Len(t, left, 1, "a temporary file stayed behind")
+}
+
+// An endingContext is cancelled once it has been looked at so many times.
+type endingContext struct {
+	context.Context
+	looks int
+}
+
+func (c *endingContext) Err() error {
+	if c.looks--; c.looks < 0 {
+		return context.Canceled
+	}
+	return nil
 }
 
 // TestFullDisk writes to a device on which nothing fits.

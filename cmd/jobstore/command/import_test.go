@@ -37,7 +37,7 @@ func count(t *testing.T, database string) int {
 
 // TestBadLine puts each kind of mistake in the middle of a batch, and of a file.
 func TestBadLine(t *testing.T) {
-	good := ndjson(2600)
+	good := ndjson(1600)
 	for bad, want := range map[string]string{
 		`{"id":"job_1","kind":"vide","status":"queued","input":"s3://a/b"}`:                                    `kind "vide" must be video,`,
 		`{"id":"job_1","status":"queued","input":"s3://a/b"}`:                                                  "kind is missing",
@@ -59,9 +59,9 @@ func TestBadLine(t *testing.T) {
 		`[]`:                        "a job must be a JSON object",
 		`id,kind,status`:            "a job must be a JSON object",
 	} {
-		places := []int{1503}
+		places := []int{1003}
 		if strings.Contains(bad, "vide\"") {
-			places = []int{0, 1, 999, 1000, 1001, 1503, 2600}
+			places = []int{0, 1, 999, 1000, 1001, 1503, 1600}
 		}
 		for _, at := range places {
 			database := newDatabase(t)
@@ -106,6 +106,21 @@ func TestBadElement(t *testing.T) {
 		assert.Contains(t, got.err, "jobstore: "+want, text)
 		assert.True(t, strings.HasSuffix(got.err, fmt.Sprintf("; %d jobs were committed\n", count(t, database))), got.err)
 	}
+}
+
+// TestLongArray puts the mistake far behind what is read at once.
+func TestLongArray(t *testing.T) {
+	database := newDatabase(t)
+	list := ndjson(1800)
+	list[1499] = strings.Replace(list[1499], `"id":`, "\n\n\"id\":7,\n\"di\":", 1)
+	got := run(t, database, "[\n"+strings.Join(list, ",\n")+"\n]", "import", "-")
+	assert.Contains(t, got.err, "jobstore: standard input:1501: element 1500: ")
+	assert.Equal(t, 1499, count(t, database))
+	list[1499] = strings.ReplaceAll(list[1499], "\"id\":7,\n\"di\":", `"id":`)
+	list[1700] = "oops"
+	got = run(t, database, "[\n"+strings.Join(list, ",\n")+"\n]", "import", "-")
+	assert.Contains(t, got.err, "jobstore: standard input:1704: element 1701: invalid character 'o'")
+	assert.Equal(t, 1700, count(t, database))
 }
 
 func TestImportForms(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // replaceFile puts what fn writes in the place of the file at path. Until all of
@@ -45,8 +46,12 @@ func replaceFile(path string, fn func(io.Writer) error) (err error) {
 	return syncFolder(filepath.Dir(path))
 }
 
-// syncFolder makes the renaming of a file in a folder last.
+// syncFolder makes the renaming of a file in a folder last, on systems where
+// that can be asked for.
 func syncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
 	folder, err := os.Open(path)
 	if err != nil {
 		return err
