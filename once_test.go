@@ -260,13 +260,10 @@ func TestCreateOnceBadOption(t *testing.T) {
 // editFile changes a closed file behind the store's back.
 func editFile(t *testing.T, path string, edit func(root *bbolt.Bucket)) {
 	t.Helper()
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second})
-	require.NoError(t, err)
-	require.NoError(t, db.Update(func(tx *bbolt.Tx) error {
+	withBolt(t, path, func(tx *bbolt.Tx) error {
 		edit(tx.Bucket([]byte("jobstore")))
 		return nil
-	}))
-	require.NoError(t, db.Close())
+	})
 }
 
 // Check notices an idempotency key without its expiry and the other way round.

@@ -1,0 +1,203 @@
+package jobstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"go.etcd.io/bbolt"
+)
+
+// Progress is told how far a long operation has come: how much is done of about
+// how much, in the stage that it is in, such as "copy" or "check". It is called
+// from the goroutine of the operation, must be quick, and must not use the store.
+type Progress func(stage string, done, total int64)
+
+func (p Progress) report(stage string, done, total int64) {
+	if p != nil {
+		p(stage, done, max(done, total))
+	}
+}
+
+// Backup writes a copy of the store's file, as it was at one moment, to w while
+// others go on reading and writing. It returns the number of bytes written.
+//
+// The copy is a store. Like the file of a store that was not closed, it has no
+// list of its free pages: the first Open scans it for them. BackupFile gives one
+// that opens at once.
+//
+// For as long as the copy takes, the pages that it copies cannot be used again,
+// so that writes make the file grow; and if the file outgrows what is mapped of
+// it (a power of two up to 1 GiB, then whole GiB), writes, and the reads that
+// begin after that, wait for the end of the copy. So w should be as fast as a
+// disk. What is slow, such as a network, should be given a file to read.
+//
+// It fails with the error of w as it is, ErrClosed, ErrCorrupt, or the error of
+// ctx, which is looked at between writes of 32 KiB. What was written by then is
+// no store.
+func (s *Store) Backup(ctx context.Context, w io.Writer) (int64, error) {
+	return s.backup(ctx, w, nil)
+}
+
+// BackupFile writes a backup to a new file at path, which must not exist. The
+// copy is made beside it under a temporary name, synced, and checked as Check
+// does; it gets its name when it was found sound, and none otherwise.
+//
+// The stages are "copy", in bytes, and "check", in keys. The store is held as
+// Backup holds it while the first lasts.
+//
+// It fails as Backup does, with fs.ErrExist, ErrCorrupt when the copy is not
+// sound, for which the store itself is the likely reason, or the error of the
+// operating system.
+func (s *Store) BackupFile(ctx context.Context, path string, progress Progress) (size int64, err error) {
+	if path == "" {
+		return 0, fieldError("path", "", "is missing")
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return 0, fmt.Errorf("jobstore: back up to %s: %w", path, fs.ErrExist)
+	}
+	temp, err := newTempFile(path, "backup")
+	if err != nil {
+		return 0, fmt.Errorf("jobstore: back up to %s: %w", path, withoutPath(err))
+	}
+	defer temp.remove()
+	size, err = s.backup(ctx, temp.file, progress)
+	if err != nil {
+		return 0, fmt.Errorf("jobstore: back up to %s: %w", path, withoutPath(err))
+	}
+	if err := temp.prove(ctx, progress); err != nil {
+		return 0, fmt.Errorf("jobstore: back up to %s: %w", path, err)
+	}
+	if err := temp.link(path); err != nil {
+		return 0, fmt.Errorf("jobstore: back up to %s: %w", path, withoutPath(err))
+	}
+	return size, nil
+}
+
+func (s *Store) backup(ctx context.Context, w io.Writer, progress Progress) (int64, error) {
+	tx, err := s.hold(ctx)
+	if err != nil {
+		return 0, err
+	}
+	// The copy reads the file, not the memory map, so that a panic in here is one
+	// of w or of progress, and theirs to explain.
+	defer func() { _ = tx.Rollback() }()
+	out := backupWriter{ctx: ctx, w: w, progress: progress, total: tx.Size()}
+	_, err = tx.WriteTo(&out)
+	switch {
+	case out.err != nil:
+		return out.done, out.err // bbolt wraps some of them so that errors.Is fails
+	case errors.Is(err, io.EOF):
+		return out.done, s.translate(corruptf("%s ends before its last page", s.path))
+	case err != nil:
+		return out.done, withoutPath(err)
+	}
+	return out.done, nil
+}
+
+// hold begins a read transaction that outlives a view.
+func (s *Store) hold(ctx context.Context) (tx *bbolt.Tx, err error) {
+	if s == nil || s.db == nil || s.closed.Load() {
+		return nil, ErrClosed
+	}
+	if ctx != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if s.wrecked.Load() {
+		return nil, corruptf("%s cannot be read any more", s.path)
+	}
+	err = s.translate(guard(func() error {
+		tx, err = s.begin(false)
+		return err
+	}))
+	return tx, err
+}
+
+// A backupWriter passes a copy on, and keeps the error of its own.
+type backupWriter struct {
+	ctx         context.Context
+	w           io.Writer
+	progress    Progress
+	done, total int64
+	err         error
+}
+
+func (b *backupWriter) Write(p []byte) (int, error) {
+	if b.ctx != nil && b.ctx.Err() != nil {
+		b.err = b.ctx.Err()
+		return 0, b.err
+	}
+	n, err := b.w.Write(p)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	b.done += int64(n)
+	b.err = err
+	b.progress.report("copy", b.done, b.total)
+	return n, err
+}
+
+// A tempFile is a store in the making, beside the place it is meant for.
+type tempFile struct {
+	file *os.File
+	dir  string
+}
+
+// newTempFile makes an empty file beside path, with the permissions that a new
+// store has.
+func newTempFile(path, purpose string) (*tempFile, error) {
+	dir, base := filepath.Split(path)
+	if dir == "" {
+		dir = "."
+	}
+	f, err := os.CreateTemp(dir, "."+base+"."+purpose+"-*")
+	if err != nil {
+		return nil, err
+	}
+	return &tempFile{file: f, dir: dir}, nil
+}
+
+// prove checks the finished file, has its list of free pages written, and syncs
+// it.
+func (f *tempFile) prove(ctx context.Context, progress Progress) error {
+	s, err := Open(f.file.Name(), nil)
+	if err != nil {
+		return err
+	}
+	err = s.sound(ctx, progress)
+	if err := errors.Join(err, s.Close()); err != nil {
+		return err
+	}
+	return f.file.Sync()
+}
+
+// sound returns the first problem that Check finds as ErrCorrupt.
+func (s *Store) sound(ctx context.Context, progress Progress) error {
+	for problem, err := range s.CheckProgress(ctx, func(done, total int64) {
+		progress.report("check", done, total)
+	}) {
+		if err != nil {
+			return err
+		}
+		return corruptf("the copy is not sound: %s", problem)
+	}
+	return nil
+}
+
+// link gives the file its name, which nobody may have.
+func (f *tempFile) link(path string) error {
+	if err := os.Link(f.file.Name(), path); err != nil {
+		return err
+	}
+	return syncDir(f.dir)
+}
+
+// remove closes the file and removes its temporary name, if it still has it.
+func (f *tempFile) remove() {
+	_ = f.file.Close()
+	_ = os.Remove(f.file.Name())
+}
