@@ -45,6 +45,7 @@ var storeErrors = []struct {
 }{
 	{jobstore.ErrNotFound, refusal{"job_not_found", "there is no job with this ID"}},
 	{jobstore.ErrExists, refusal{"job_exists", "there is a job with this ID already"}},
+	{jobstore.ErrConflict, refusal{"idempotency_conflict", "this Idempotency-Key was used for another job"}},
 	{jobstore.ErrReadOnly, refusal{"read_only", "the store is read-only"}},
 	{jobstore.ErrFull, refusal{"store_full", "the store has no room for this"}},
 	{jobstore.ErrClosed, refusal{"unavailable", "the store is closed"}},

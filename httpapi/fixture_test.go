@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -18,30 +17,8 @@ import (
 	"github.com/jobstore/jobstore/httpapi"
 )
 
-// onceStore stands in for CreateOnce until the store has it.
-type onceStore struct {
-	*jobstore.Store
-	mu   sync.Mutex
-	made map[string]*jobstore.Job
-}
-
-func (s *onceStore) CreateOnce(ctx context.Context, key string, job *jobstore.Job) (bool, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if made := s.made[key]; made != nil {
-		*job = *made
-		return false, nil
-	}
-	if err := s.Create(ctx, job); err != nil {
-		return false, err
-	}
-	clone := *job
-	s.made[key] = &clone
-	return true, nil
-}
-
 // openStore opens an empty store that is checked and closed at the end of the test.
-func openStore(t testing.TB) *onceStore {
+func openStore(t testing.TB) *jobstore.Store {
 	store, err := jobstore.Open(filepath.Join(t.TempDir(), "jobs.db"), &jobstore.Options{NoSync: true})
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -51,11 +28,11 @@ func openStore(t testing.TB) *onceStore {
 		}
 		assert.NoError(t, store.Close())
 	})
-	return &onceStore{Store: store, made: map[string]*jobstore.Job{}}
+	return store
 }
 
 // fill creates n jobs of all kinds, statuses and 10 inputs, oldest first.
-func fill(t testing.TB, store *onceStore, n int) []*jobstore.Job {
+func fill(t testing.TB, store *jobstore.Store, n int) []*jobstore.Job {
 	jobs := make([]*jobstore.Job, n)
 	for i := range jobs {
 		jobs[i] = newJob(i)
@@ -80,7 +57,7 @@ func newJob(i int) *jobstore.Job {
 }
 
 // newServer serves store on loopback until the end of the test.
-func newServer(t testing.TB, store *onceStore, opts *httpapi.Options) *httptest.Server {
+func newServer(t testing.TB, store *jobstore.Store, opts *httpapi.Options) *httptest.Server {
 	server := httptest.NewServer(httpapi.New(store, opts))
 	t.Cleanup(server.Close)
 	return server

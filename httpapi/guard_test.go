@@ -20,12 +20,12 @@ import (
 
 // A slowStore is a store whose Create waits to be let on.
 type slowStore struct {
-	*onceStore
+	*jobstore.Store
 	entered chan struct{}
 	leave   chan error
 }
 
-func newSlowStore(s *onceStore) *slowStore {
+func newSlowStore(s *jobstore.Store) *slowStore {
 	return &slowStore{s, make(chan struct{}), make(chan error)}
 }
 
@@ -34,12 +34,12 @@ func (s *slowStore) Create(ctx context.Context, jobs ...*jobstore.Job) error {
 	if err := <-s.leave; err != nil {
 		return err
 	}
-	return s.onceStore.Create(ctx, jobs...)
+	return s.Store.Create(ctx, jobs...)
 }
 
 // A brokenStore is a store whose Get does what it is told.
 type brokenStore struct {
-	*onceStore
+	*jobstore.Store
 	get func() error
 }
 
@@ -84,7 +84,7 @@ func TestOverload(t *testing.T) {
 // TestErrorsOfTheStore says what clients see of them, and what the log does.
 func TestErrorsOfTheStore(t *testing.T) {
 	var log bytes.Buffer
-	broken := &brokenStore{onceStore: openStore(t)}
+	broken := &brokenStore{Store: openStore(t)}
 	server := httptest.NewServer(httpapi.New(broken, &httpapi.Options{
 		Logger: slog.New(slog.NewJSONHandler(&log, nil)),
 	}))
@@ -119,7 +119,7 @@ func TestErrorsOfTheStore(t *testing.T) {
 // TestPanic answers for a handler that panics, and keeps the connection.
 func TestPanic(t *testing.T) {
 	var log bytes.Buffer
-	broken := &brokenStore{onceStore: openStore(t), get: func() error { panic("secret detail") }}
+	broken := &brokenStore{Store: openStore(t), get: func() error { panic("secret detail") }}
 	server := httptest.NewServer(httpapi.New(broken, &httpapi.Options{
 		Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	}))
@@ -147,7 +147,7 @@ func TestReadOnlyStore(t *testing.T) {
 	store, err = jobstore.Open(path, &jobstore.Options{ReadOnly: true})
 	require.NoError(t, err)
 	defer func() { _ = store.Close() }()
-	server := newServer(t, &onceStore{Store: store}, nil)
+	server := newServer(t, store, nil)
 
 	at := server.URL + "/jobs/" + string(job.ID)
 	assert.Len(t, do(t, "GET", server.URL+"/jobs", "").jobs(t), 1)

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 
@@ -40,6 +41,9 @@ func (a *api) create(x *exchange) error {
 		created, err = a.store.CreateOnce(x.request.Context(), key, job)
 		if !created {
 			status = http.StatusOK
+		}
+		if errors.Is(err, jobstore.ErrNotFound) {
+			err = refusef("job_not_found", "the job made with this Idempotency-Key has been deleted")
 		}
 	}
 	if err != nil {
@@ -95,18 +99,15 @@ func (x *exchange) replyJob(status int, job *jobstore.Job) {
 	x.reply(status, body)
 }
 
-// maxKey is the greatest length of an Idempotency-Key in bytes.
-const maxKey = 255
-
 // idempotencyKey returns the key that a request was sent with, or "".
 func idempotencyKey(given []string) (string, error) {
 	if len(given) == 0 {
 		return "", nil
 	}
 	key := given[0]
-	if len(given) > 1 || key == "" || len(key) > maxKey ||
+	if len(given) > 1 || key == "" || len(key) > jobstore.MaxOnceKey ||
 		slices.ContainsFunc([]byte(key), func(c byte) bool { return c < ' ' || c > '~' }) {
-		return "", refusef("request_invalid", "Idempotency-Key must be given once, as 1 to %d characters of ASCII", maxKey)
+		return "", refusef("request_invalid", "Idempotency-Key must be given once, as 1 to %d characters of ASCII", jobstore.MaxOnceKey)
 	}
 	return key, nil
 }

@@ -67,6 +67,16 @@ func TestIdempotencyKey(t *testing.T) {
 	n, err := store.Count(t.Context(), jobstore.Query{})
 	require.NoError(t, err)
 	assert.Equal(t, int64(2), n)
+
+	conflict := do(t, "POST", server.URL+"/jobs", good, "Idempotency-Key: other")
+	assert.Equal(t, http.StatusConflict, conflict.StatusCode)
+	assert.Contains(t, conflict.body, `"kind":"idempotency_conflict"`)
+
+	// A late retry does not bring back what somebody removed.
+	do(t, "DELETE", first.Header.Get("Location"), "")
+	late := do(t, "POST", server.URL+"/jobs", body, "Idempotency-Key: 6f1c b2")
+	assert.Equal(t, http.StatusNotFound, late.StatusCode)
+	assert.Contains(t, late.body, `"kind":"job_not_found"`)
 }
 
 // TestReport is a job's life as its worker reports it.

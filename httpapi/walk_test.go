@@ -31,7 +31,6 @@ func TestWalk(t *testing.T) {
 	server := newServer(t, store, nil)
 
 	for query, q := range map[string]jobstore.Query{
-		"":                    {},
 		"?limit=100":          {},
 		"?order=asc&limit=93": {Order: jobstore.Asc},
 		"?kind=video&kind=image&status=succeeded&limit=50": {
@@ -91,7 +90,7 @@ func assertSorted(t *testing.T, list []jobstore.ID, order jobstore.Order) {
 // disturb starts a writer of other jobs, whose IDs fall between those of jobs and
 // past them, and returns what stops it. It ends by itself after a while, as a
 // walk towards the newest job must.
-func disturb(t *testing.T, store *onceStore, jobs []*jobstore.Job) (stop func()) {
+func disturb(t *testing.T, store *jobstore.Store, jobs []*jobstore.Job) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
