@@ -37,7 +37,7 @@ func count(t *testing.T, database string) int {
 
 // TestBadLine puts each kind of mistake in the middle of a batch, and of a file.
 func TestBadLine(t *testing.T) {
-	good := ndjson(1600)
+	all := ndjson(1600)
 	for bad, want := range map[string]string{
 		`{"id":"job_1","kind":"vide","status":"queued","input":"s3://a/b"}`:                                    `kind "vide" must be video,`,
 		`{"id":"job_1","status":"queued","input":"s3://a/b"}`:                                                  "kind is missing",
@@ -59,9 +59,9 @@ func TestBadLine(t *testing.T) {
 		`[]`:                        "a job must be a JSON object",
 		`id,kind,status`:            "a job must be a JSON object",
 	} {
-		places := []int{1003}
+		good, places := all[:60], []int{37}
 		if strings.Contains(bad, "vide\"") {
-			places = []int{0, 1, 999, 1000, 1001, 1503, 1600}
+			good, places = all, []int{0, 1, 999, 1000, 1001, 1503, 1600}
 		}
 		for _, at := range places {
 			database := newDatabase(t)

@@ -40,7 +40,7 @@ func (f *queryFlags) addFilter(cmd *cobra.Command) {
 // up to where.
 func (f *queryFlags) addRange(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.order, "order", "", "`asc` for the oldest first, or desc (default desc)")
+	flags.StringVar(&f.order, "order", "", "`asc|desc`: asc is the oldest first (default desc)")
 	flags.StringVar(&f.after, "after", "", "jobs past this `ID` in the order asked for")
 	flags.StringVar(&f.before, "before", "", "jobs ahead of this `ID` in the order asked for")
 	flags.StringVar(&f.since, "since", "", "jobs created since this `time`: 2026-01-31, 2026-01-31T12:00:00Z,\nor an age such as 90m, 24h or 7d")
