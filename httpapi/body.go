@@ -77,8 +77,9 @@ func notJSON(err error) error {
 func (x *exchange) readBody() ([]byte, error) {
 	r := x.request
 	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if charset := params["charset"]; err != nil || charset != "" && !strings.EqualFold(charset, "utf-8") ||
-		mediaType != "application/json" && mediaType != "application/merge-patch+json" {
+	isJSON := mediaType == "application/json" || mediaType == "application/merge-patch+json" && r.Method == http.MethodPatch
+	charset := params["charset"]
+	if err != nil || !isJSON || charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return nil, refusef("media_type_unsupported", "send JSON in UTF-8 with the header Content-Type: application/json")
 	}
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {

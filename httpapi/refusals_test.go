@@ -204,6 +204,7 @@ var badRequests = []struct {
 	{"POST /jobs", []string{"Content-Type: text/plain"}, good, 415, "media_type_unsupported"},
 	{"POST /jobs", []string{"Content-Type: application/x-www-form-urlencoded"}, good, 415, "media_type_unsupported"},
 	{"POST /jobs", []string{"Content-Type: application/json; charset=latin1"}, good, 415, "media_type_unsupported"},
+	{"POST /jobs", []string{"Content-Type: application/merge-patch+json"}, good, 415, "media_type_unsupported"},
 	{"POST /jobs", []string{"Content-Type: ;"}, good, 415, "media_type_unsupported"},
 	{"PATCH /jobs/job_here", []string{"Content-Type: multipart/form-data"}, "{}", 415, "media_type_unsupported"},
 	{"POST /jobs", []string{jsonType, "Content-Encoding: gzip"}, good, 415, "media_type_unsupported"},
