@@ -80,6 +80,7 @@ func (s *Store) Explain(ctx context.Context, q Query) (Plan, error) {
 	return plan, err
 }
 
+// list answers List and Explain.
 func (s *Store) list(ctx context.Context, q Query) (Page, Plan, error) {
 	if err := q.Validate(); err != nil {
 		return Page{}, Plan{}, err
@@ -144,6 +145,9 @@ func (s *Store) readPage(ctx context.Context, q Query, bounds index.Bounds, limi
 	})
 	if err != nil {
 		return Page{}, Plan{}, err
+	}
+	if s.options.OnPage != nil {
+		s.options.OnPage(plan)
 	}
 	return page, plan, nil
 }

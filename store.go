@@ -58,6 +58,10 @@ type Options struct {
 	// must not use the store. Nil tells nobody.
 	OnCommit func(Commit)
 
+	// OnPage is told how every page was read, and what that cost. It is called on
+	// the goroutine that reads, with no transaction open. Nil tells nobody.
+	OnPage func(Plan)
+
 	// hashInput stands in for index.HashInput in tests of colliding inputs.
 	hashInput func(string) index.Hash
 }
