@@ -88,7 +88,7 @@ func (r *Reader) query(ctx context.Context, stmt *sql.Stmt, limit int) (jobs []j
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	jobs = make([]jobstore.Job, 0, limit)
+	jobs = make([]jobstore.Job, 0, min(limit, jobstore.MaxLimit))
 	var scanned row
 	for rows.Next() {
 		jobs = append(jobs, jobstore.Job{})
