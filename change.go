@@ -146,10 +146,7 @@ func (s *Store) preparePut(j *Job) (put, error) {
 	if j == nil {
 		return put{}, fieldError("job", "", "is nil")
 	}
-	if err := j.ID.validate("id"); err != nil {
-		return put{}, err
-	}
-	if err := j.validate(); err != nil {
+	if err := j.Validate(); err != nil {
 		return put{}, err
 	}
 	value, err := j.encode()

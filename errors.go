@@ -3,6 +3,7 @@ package jobstore
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Errors that the methods of a Store return, bare or wrapped; test for them
@@ -79,7 +80,7 @@ func (e *FieldError) Unwrap() error { return ErrInvalid }
 func fieldError(field, value, format string, args ...any) error {
 	const longest = 80
 	if len(value) > longest {
-		value = value[:longest] + "…"
+		value = strings.ToValidUTF8(value[:longest], "") + "…"
 	}
 	return &FieldError{Field: field, Value: value, Reason: fmt.Sprintf(format, args...)}
 }

@@ -43,7 +43,15 @@ type Job struct {
 	UpdatedAt  time.Time
 }
 
-// validate checks everything but the ID, and that the job can be stored.
+// Validate returns the FieldError with which Put would refuse j, or nil.
+func (j *Job) Validate() error {
+	if err := j.ID.validate("id"); err != nil {
+		return err
+	}
+	return j.validate()
+}
+
+// validate checks everything but the ID, which Create may have to make.
 func (j *Job) validate() error {
 	if err := j.Kind.validateOne(); err != nil {
 		return err

@@ -1,10 +1,13 @@
 package jobstore
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -53,9 +56,9 @@ func (j Job) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON sets j to what the documented JSON object says; the fields that
-// it does not name become zero. Unknown fields are ignored, a kind or status
-// that is not documented and an object other than "job" are a FieldError. That
-// the job can be stored is checked when it is stored.
+// it does not name become zero. Unknown fields are ignored; a field of another
+// type, a kind or status that is not documented and an object other than "job" are
+// a FieldError. Validate says whether the job can be stored.
 func (j *Job) UnmarshalJSON(data []byte) error {
 	var w struct {
 		ID         ID              `json:"id"`
@@ -78,6 +81,11 @@ func (j *Job) UnmarshalJSON(data []byte) error {
 	}
 	if err := json.Unmarshal(data, &w); err != nil {
 		return jsonError(err)
+	}
+	for name, text := range map[string]string{"id": string(w.ID), "input": w.Input, "output": w.Output} {
+		if isMangled(text, data) {
+			return fieldError(name, text, "must not hold half a surrogate pair")
+		}
 	}
 	if w.Object != nil && *w.Object != "job" {
 		return fieldError("object", *w.Object, `must be "job"`)
@@ -106,10 +114,22 @@ func (j *Job) UnmarshalJSON(data []byte) error {
 // jsonError turns an error of encoding/json into ours, naming the field.
 func jsonError(err error) error {
 	var typeErr *json.UnmarshalTypeError
-	if errors.As(err, &typeErr) && typeErr.Field != "" {
-		return fieldError(typeErr.Field, typeErr.Value, "must be JSON that fits a %s", typeErr.Type)
+	switch {
+	case !errors.As(err, &typeErr):
+		return fmt.Errorf("%w: job is not valid JSON: %v", ErrInvalid, err)
+	case typeErr.Field == "":
+		return fieldError("job", typeErr.Value, "must be a JSON object")
+	case typeErr.Type.Kind() == reflect.Int64:
+		return fieldError(typeErr.Field, typeErr.Value, "must be a whole number of Unix milliseconds, or null")
 	}
-	return fmt.Errorf("%w: %v", ErrInvalid, err)
+	return fieldError(typeErr.Field, typeErr.Value, "must be a JSON string")
+}
+
+// isMangled reports whether decoding put U+FFFD into text for what data has no
+// such character for: half a surrogate pair, such as \ud800.
+func isMangled(text string, data []byte) bool {
+	return strings.ContainsRune(text, utf8.RuneError) && !bytes.ContainsRune(data, utf8.RuneError) &&
+		!bytes.Contains(bytes.ToLower(data), []byte(`\ufffd`))
 }
 
 func orNil(raw json.RawMessage) json.RawMessage {

@@ -88,10 +88,9 @@ const (
 
 // A batch is a run of jobs on their way into the store.
 type batch struct {
-	jobs   []*jobstore.Job
-	places []place
-	read   int64 // bytes of the input up to here
-	err    error // what ended the reading behind these jobs
+	jobs []*jobstore.Job
+	read int64 // bytes of the input up to here
+	err  error // what ended the reading behind these jobs
 }
 
 // An importer puts the jobs of one input into a store.
@@ -127,9 +126,10 @@ func (im *importer) run(ctx context.Context, r io.Reader) error {
 		if !more {
 			return nil
 		}
-		if err := im.put(ctx, b.jobs, b.places); err != nil {
+		if err := im.store.Put(ctx, b.jobs...); err != nil {
 			return im.failed(err)
 		}
+		im.committed += len(b.jobs)
 		if b.err != nil {
 			return im.failed(b.err)
 		}
@@ -152,26 +152,6 @@ func (im *importer) failed(err error) error {
 	}
 	what = strings.TrimPrefix(what, jobstore.ErrInvalid.Error()+": ")
 	return fmt.Errorf("%s: %s; %d jobs were committed", where, what, im.committed)
-}
-
-// put commits jobs. If one cannot be stored, those ahead of it are committed:
-// the store refuses a batch whole, so the batch is halved until it is found.
-func (im *importer) put(ctx context.Context, jobs []*jobstore.Job, places []place) error {
-	err := im.store.Put(ctx, jobs...)
-	switch {
-	case err == nil:
-		im.committed += len(jobs)
-		return nil
-	case !errors.Is(err, jobstore.ErrInvalid):
-		return err
-	case len(jobs) == 1:
-		return &placeError{places[0], err}
-	}
-	half := len(jobs) / 2
-	if err := im.put(ctx, jobs[:half], places[:half]); err != nil {
-		return err
-	}
-	return im.put(ctx, jobs[half:], places[half:])
 }
 
 // read sends the jobs of r in batches until they end or ctx does.
@@ -199,7 +179,6 @@ func (im *importer) read(ctx context.Context, r io.Reader, batches chan<- batch)
 			break
 		}
 		b.jobs = append(b.jobs, job)
-		b.places = append(b.places, e.place)
 		size += len(e.text)
 		if (len(b.jobs) == batchJobs || size >= batchBytes) && !send() {
 			return
@@ -216,6 +195,9 @@ var jobFields = []string{
 
 func (im *importer) parse(e element) (*jobstore.Job, error) {
 	job, err := parseJob(e.text)
+	if err == nil {
+		err = job.Validate()
+	}
 	if err == nil && !im.ignoreUnknown {
 		if unknown := unknownFields(e.text, jobFields); len(unknown) > 0 {
 			err = fmt.Errorf("unknown field %q; --ignore-unknown passes over such fields", unknown[0])
