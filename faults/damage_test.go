@@ -24,6 +24,7 @@ import (
 var (
 	trialsFlag  = flag.Int("trials", 60, "damaged files of each kind and state")
 	jobsFlag    = flag.Int("jobs", 3000, "jobs in the files that are damaged")
+	damageFlag  = flag.String("damage", "", "one kind of damage alone, such as flipped-bit")
 	verboseFlag = flag.Bool("each", false, "log every trial")
 )
 
@@ -36,7 +37,12 @@ const (
 // TestDamage damages files in every way and state, and asks for everything that
 // was in them. Children do the asking, a stretch of trials each, so that one
 // that dies or hangs is seen.
-func TestDamage(t *testing.T) {
+func TestDamage(t *testing.T) { testDamage(t, "read") }
+
+// TestDamageWrites writes to damaged files, and then asks as TestDamage does.
+func TestDamageWrites(t *testing.T) { testDamage(t, "write") }
+
+func testDamage(t *testing.T, how string) {
 	seed := seeded(t)
 	dir := scratch(t)
 	_, err := damagetest.Build(dir, seed, *jobsFlag) // fails here rather than in a child
@@ -49,13 +55,16 @@ func TestDamage(t *testing.T) {
 	var rows []string
 	for _, state := range []string{"clean", "crash"} {
 		for _, kind := range damagetest.Kinds {
+			if *damageFlag != "" && *damageFlag != string(kind) {
+				continue
+			}
 			row := state + " " + string(kind)
 			rows = append(rows, row)
 			results[row] = map[damagetest.Outcome]int{}
 			wg.Go(func() {
 				slots <- struct{}{}
 				defer func() { <-slots }()
-				d := damageRun{seed: seed, state: state, kind: kind, dir: dir}
+				d := damageRun{seed: seed, how: how, state: state, kind: kind, dir: dir}
 				d.run(t, func(trial damageTrial) {
 					mu.Lock()
 					defer mu.Unlock()
@@ -97,6 +106,7 @@ func damageTable(rows []string, results map[string]map[damagetest.Outcome]int) s
 // A damageRun is all trials of one kind of damage on one state of the file.
 type damageRun struct {
 	seed  uint64
+	how   string // "read" or "write"
 	state string
 	kind  damagetest.Kind
 	dir   string
@@ -113,7 +123,7 @@ type damageTrial struct {
 // run starts children until all trials have an outcome.
 func (d *damageRun) run(t *testing.T, report func(damageTrial)) {
 	for from := 0; from < *trialsFlag; {
-		cmd := child("damage", fmt.Sprint(d.seed), strconv.Itoa(*jobsFlag), d.state, string(d.kind),
+		cmd := child("damage", fmt.Sprint(d.seed), strconv.Itoa(*jobsFlag), d.how, d.state, string(d.kind),
 			strconv.Itoa(from), strconv.Itoa(*trialsFlag))
 		cmd.Env = append(cmd.Env, "TMPDIR="+d.dir)
 		var stderr bytes.Buffer
@@ -168,14 +178,14 @@ func tail(s string) string {
 }
 
 func damageChild(args []string) error {
-	if len(args) != 6 {
+	if len(args) != 7 {
 		return fmt.Errorf("damage child: %q", args)
 	}
 	seed, _ := strconv.ParseUint(args[0], 10, 64)
 	jobs, _ := strconv.Atoi(args[1])
-	state, kind := args[2], damagetest.Kind(args[3])
-	from, _ := strconv.Atoi(args[4])
-	to, _ := strconv.Atoi(args[5])
+	how, state, kind := args[2], args[3], damagetest.Kind(args[4])
+	from, _ := strconv.Atoi(args[5])
+	to, _ := strconv.Atoi(args[6])
 
 	dir, err := os.MkdirTemp("", "damage-")
 	if err != nil {
@@ -206,7 +216,12 @@ func damageChild(args []string) error {
 		if err := os.WriteFile(path, damaged, 0o600); err != nil {
 			return err
 		}
-		v := examiner.Examine(path, jobstore.Options{NoSync: true, ReadOnly: rng.IntN(4) == 0}, rng)
+		var v damagetest.Verdict
+		if how == "write" {
+			v = examiner.ExamineWrites(path, jobstore.Options{NoSync: true}, rng)
+		} else {
+			v = examiner.Examine(path, jobstore.Options{NoSync: true, ReadOnly: rng.IntN(4) == 0}, rng)
+		}
 		_ = os.Remove(path)
 		if err := out.Encode(damageTrial{N: n, Where: where, Outcome: v.Outcome, Detail: v.Detail}); err != nil {
 			return err
