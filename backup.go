@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"go.etcd.io/bbolt"
 )
@@ -139,65 +138,4 @@ func (b *backupWriter) Write(p []byte) (int, error) {
 	b.err = err
 	b.progress.report("copy", b.done, b.total)
 	return n, err
-}
-
-// A tempFile is a store in the making, beside the place it is meant for.
-type tempFile struct {
-	file *os.File
-	dir  string
-}
-
-// newTempFile makes an empty file beside path, with the permissions that a new
-// store has.
-func newTempFile(path, purpose string) (*tempFile, error) {
-	dir, base := filepath.Split(path)
-	if dir == "" {
-		dir = "."
-	}
-	f, err := os.CreateTemp(dir, "."+base+"."+purpose+"-*")
-	if err != nil {
-		return nil, err
-	}
-	return &tempFile{file: f, dir: dir}, nil
-}
-
-// prove checks the finished file, has its list of free pages written, and syncs
-// it.
-func (f *tempFile) prove(ctx context.Context, progress Progress) error {
-	s, err := Open(f.file.Name(), nil)
-	if err != nil {
-		return err
-	}
-	err = s.sound(ctx, progress)
-	if err := errors.Join(err, s.Close()); err != nil {
-		return err
-	}
-	return f.file.Sync()
-}
-
-// sound returns the first problem that Check finds as ErrCorrupt.
-func (s *Store) sound(ctx context.Context, progress Progress) error {
-	for problem, err := range s.CheckProgress(ctx, func(done, total int64) {
-		progress.report("check", done, total)
-	}) {
-		if err != nil {
-			return err
-		}
-		return corruptf("the copy is not sound: %s", problem)
-	}
-	return nil
-}
-
-// link gives the file its name, which nobody may have.
-func (f *tempFile) link(path string) error {
-	if err := os.Link(f.file.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(f.dir)
-}
-
-// remove closes the file and removes its temporary name, if it still has it.
-func (f *tempFile) remove() {
-	_ = f.file.Close()
-	_ = os.Remove(f.file.Name())
 }

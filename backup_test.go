@@ -60,7 +60,7 @@ func everything(t *testing.T, s *jobstore.Store) []jobstore.Job {
 func TestBackupIsTheStore(t *testing.T) {
 	path := storePath(t)
 	s := openStore(t, path, nil)
-	jobs := fill(t, s, 3000)
+	jobs := fill(t, s, 2100)
 	_, err := s.Delete(t.Context(), jobs[7].ID, jobs[2000].ID)
 	require.NoError(t, err)
 	once := queuedVideo("once")
@@ -123,7 +123,7 @@ func TestBackupBesideWriters(t *testing.T) {
 	var writers sync.WaitGroup
 	for w := range 4 {
 		writers.Go(func() {
-			for i := 0; ctx.Err() == nil && i < 5000; i++ {
+			for i := 0; ctx.Err() == nil && i < 2000; i++ {
 				if err := s.Create(ctx, mixedJob(w+i)); err != nil && !errors.Is(err, context.Canceled) {
 					t.Error(err)
 				}
@@ -198,7 +198,7 @@ func TestBackupEndsEarly(t *testing.T) {
 	})
 	t.Run("nothing is held on to", func(t *testing.T) {
 		// The file outgrows its map many times, which waits for every reader.
-		fill(t, s, 20_000)
+		fill(t, s, 6000)
 	})
 	_, err := s.BackupFile(ctx, filepath.Join(t.TempDir(), "copy.db"), nil)
 	require.ErrorIs(t, err, context.Canceled)

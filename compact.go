@@ -1,0 +1,297 @@
+package jobstore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/jobstore/jobstore/index"
+	"github.com/jobstore/jobstore/internal/page"
+)
+
+// Compact writes the store in the file src, without its free pages and with its
+// keys packed in order, to a new file dst, which must not exist. Nobody may have
+// src open for writing. The copy is made beside dst under a temporary name,
+// checked as Check does, and synced before it gets its name; src stays as it is.
+//
+// Stats says when it is worth it: FreeBytes of FileBytes is what it would give
+// back at least. Free pages are not lost otherwise: writes use them before the
+// file grows.
+//
+// The stages are "copy" and "check", both in keys. It fails with ErrLocked,
+// fs.ErrExist, ErrCorrupt for a store or a copy that is not sound, the error of
+// ctx, or an error of Open or the operating system.
+func Compact(ctx context.Context, dst, src string, progress Progress) (err error) {
+	if dst == "" {
+		return fieldError("dst", "", "is missing")
+	}
+	if _, err := os.Lstat(dst); err == nil {
+		return fmt.Errorf("jobstore: compact to %s: %w", dst, fs.ErrExist)
+	}
+	s, err := Open(src, &Options{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	temp, err := s.compact(ctx, dst, progress)
+	if err == nil {
+		defer temp.remove()
+		err = temp.link(dst)
+	}
+	if err != nil {
+		return fmt.Errorf("jobstore: compact %s to %s: %w", src, dst, withoutPath(err))
+	}
+	return nil
+}
+
+// CompactInPlace is Compact for a file that takes the place of the one that it
+// was made from, with its permissions and its owner. It returns the size of the
+// file before and after.
+//
+// The store is locked meanwhile, and the disk must have room for both files. A
+// crash at any moment leaves either the old file or the new one, whole, under
+// the name, and perhaps a temporary file beside it, which the next compaction
+// removes. It fails as Compact does.
+func CompactInPlace(ctx context.Context, path string, progress Progress) (before, after int64, err error) {
+	// Behind a symbolic link, the file is to be replaced and not the link.
+	path, err = filepath.EvalSymlinks(path)
+	if err != nil {
+		return 0, 0, fmt.Errorf("jobstore: compact: %w", err)
+	}
+	// Not read-only: nobody may read the file either, or there would be readers
+	// of a file that has no name any more.
+	s, err := Open(path, nil)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	before, after, err = s.replace(ctx, progress)
+	if err != nil {
+		return 0, 0, fmt.Errorf("jobstore: compact %s: %w", path, withoutPath(err))
+	}
+	return before, after, nil
+}
+
+// replace puts a compacted file in the place of the store's own.
+func (s *Store) replace(ctx context.Context, progress Progress) (before, after int64, err error) {
+	old, err := s.file.Stat()
+	if err != nil {
+		return 0, 0, err
+	}
+	// The lock on the store says that nobody is writing to them.
+	if err := removeTempFiles(s.path, compactPurpose); err != nil {
+		return 0, 0, err
+	}
+	temp, err := s.compact(ctx, s.path, progress)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer temp.remove()
+	if err := temp.file.Chmod(old.Mode().Perm()); err != nil {
+		return 0, 0, err
+	}
+	if err := copyOwner(temp.file, old); err != nil {
+		return 0, 0, err
+	}
+	info, err := temp.file.Stat()
+	if err != nil {
+		return 0, 0, err
+	}
+	if err := os.Rename(temp.file.Name(), s.path); err != nil {
+		return 0, 0, err
+	}
+	return old.Size(), info.Size(), syncDir(temp.dir)
+}
+
+const compactPurpose = "compact"
+
+// compact returns a compacted, checked and synced copy of the store beside path.
+func (s *Store) compact(ctx context.Context, path string, progress Progress) (*tempFile, error) {
+	if err := s.verify(); err != nil {
+		return nil, err
+	}
+	temp, err := newTempFile(path, compactPurpose)
+	if err != nil {
+		return nil, err
+	}
+	err = s.copyTo(ctx, temp.file.Name(), progress)
+	if err == nil {
+		err = temp.prove(ctx, progress)
+	}
+	if err != nil {
+		temp.remove()
+		return nil, err
+	}
+	return temp, nil
+}
+
+// verify reads all pages of the file, so that bbolt's cursor can be trusted with
+// them. Open leaves out some that bbolt does not read when it opens the file.
+func (s *Store) verify() error {
+	m, err := checkMeta(s.file)
+	if err != nil {
+		return err
+	}
+	layout := page.Layout{PageSize: int(m.pageSize), Pages: m.pages, Root: m.root, Freelist: page.NoFreelist}
+	if err := page.Verify(s.file, layout); err != nil {
+		return s.translate(fmt.Errorf("%w: %v", ErrCorrupt, err))
+	}
+	return nil
+}
+
+// copyTo copies every bucket of the store to the empty file at path, those that
+// are not the store's own too.
+func (s *Store) copyTo(ctx context.Context, path string, progress Progress) error {
+	stats, err := s.Stats(ctx)
+	if err != nil {
+		return err
+	}
+	tx, err := s.hold(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
+		// It is synced once, when it is done.
+		NoSync: true, NoGrowSync: true, NoFreelistSync: true, FreelistType: bbolt.FreelistArrayType,
+	})
+	if err != nil {
+		return err
+	}
+	err = s.translate(guard(func() error {
+		c := copier{ctx: ctx, db: db, progress: progress, total: stats.Jobs * int64(len(index.Names))}
+		return c.run(tx)
+	}))
+	if err != nil && outOfRoom(err) {
+		err = fmt.Errorf("%w: %v", ErrFull, err)
+	}
+	return errors.Join(err, db.Close())
+}
+
+// copyBatch is how many bytes of keys and values the copy commits at once, which
+// bounds its memory. What it commits it seldom rewrites: a larger batch would
+// make no smaller a file.
+const copyBatch = 8 << 20
+
+// copyReport is how many keys are copied between two looks at the context.
+const copyReport = 1000
+
+// copyFill is how full the copy's pages are made. Pages that are full to the
+// brim all split at the next change.
+const copyFill = 0.9
+
+// A copier copies buckets in the order of their keys.
+type copier struct {
+	ctx         context.Context
+	db          *bbolt.DB
+	progress    Progress
+	done, total int64
+
+	tx      *bbolt.Tx
+	commits int
+	size    int // bytes put in tx
+}
+
+func (c *copier) run(src *bbolt.Tx) (err error) {
+	if c.tx, err = c.db.Begin(true); err != nil {
+		return err
+	}
+	// Also after a panic, or the file could not be closed. After the last commit
+	// it does nothing.
+	defer func() { _ = c.tx.Rollback() }()
+	err = src.ForEach(func(name []byte, b *bbolt.Bucket) error {
+		if index.IsTemporary(name) {
+			return nil
+		}
+		to, err := c.tx.CreateBucket(name)
+		if err != nil {
+			return err
+		}
+		return c.bucket(b, &target{name: name, bucket: to, commits: c.commits})
+	})
+	if err != nil {
+		return err
+	}
+	return c.tx.Commit()
+}
+
+// A target is a bucket of the copy. It is found again after each commit.
+type target struct {
+	parent  *target
+	name    []byte
+	bucket  *bbolt.Bucket
+	commits int // how many there had been when bucket was found
+}
+
+func (c *copier) bucket(from *bbolt.Bucket, to *target) error {
+	if err := c.find(to).SetSequence(from.Sequence()); err != nil {
+		return err
+	}
+	cur := from.Cursor()
+	var last []byte
+	for key, value := cur.First(); key != nil; key, value = cur.Next() {
+		if last != nil && bytes.Compare(key, last) <= 0 {
+			return corruptf("keys are out of order behind %x", last)
+		}
+		last = key
+		if err := c.makeRoom(len(key) + len(value)); err != nil {
+			return err
+		}
+		if value != nil {
+			if err := c.find(to).Put(key, value); err != nil {
+				return err
+			}
+			continue
+		}
+		inner, err := c.find(to).CreateBucket(key)
+		if err != nil {
+			return err
+		}
+		if err := c.bucket(from.Bucket(key), &target{to, key, inner, c.commits}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// find returns the bucket of t in the transaction that is open.
+func (c *copier) find(t *target) *bbolt.Bucket {
+	if t.commits != c.commits {
+		if t.parent == nil {
+			t.bucket = c.tx.Bucket(t.name)
+		} else {
+			t.bucket = c.find(t.parent).Bucket(t.name)
+		}
+		t.commits = c.commits
+	}
+	t.bucket.FillPercent = copyFill
+	return t.bucket
+}
+
+// makeRoom counts a key that will be put next, and commits those before it when
+// they are a batch.
+func (c *copier) makeRoom(size int) (err error) {
+	if c.done%copyReport == 0 {
+		c.progress.report("copy", c.done, c.total)
+		if c.ctx != nil && c.ctx.Err() != nil {
+			return c.ctx.Err()
+		}
+	}
+	c.done++
+	if c.size += size; c.size < copyBatch {
+		return nil
+	}
+	c.size = size
+	if err := c.tx.Commit(); err != nil {
+		return err
+	}
+	c.commits++
+	c.tx, err = c.db.Begin(true)
+	return err
+}

@@ -1,0 +1,11 @@
+//go:build !unix
+
+package jobstore
+
+import (
+	"io/fs"
+	"os"
+)
+
+// copyOwner does nothing where a file's owner is not a pair of numbers.
+func copyOwner(*os.File, fs.FileInfo) error { return nil }
