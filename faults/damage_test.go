@@ -69,8 +69,7 @@ func testDamage(t *testing.T, how string) {
 					mu.Lock()
 					defer mu.Unlock()
 					results[row][trial.Outcome]++
-					bad := trial.Outcome == damagetest.Crash || trial.Outcome == damagetest.Hang ||
-						trial.Outcome == damagetest.Wrong || trial.Outcome == damagetest.Silent
+					bad := trial.Outcome.Bad()
 					switch {
 					case bad && kind != damagetest.OldPage, trial.Outcome == damagetest.Crash, trial.Outcome == damagetest.Hang:
 						t.Errorf("%s, trial %d: %s: %s: %s", row, trial.N, trial.Where, trial.Outcome, trial.Detail)

@@ -29,8 +29,11 @@ const (
 	Hang    Outcome = "hang"        // the process did not come to an end; likewise
 )
 
-// Outcomes lists the outcomes. Those from Silent on must not happen.
+// Outcomes lists the outcomes.
 var Outcomes = []Outcome{Right, Found, Corrupt, Refused, Hidden, Silent, Wrong, Crash, Hang}
+
+// Bad reports whether an outcome must not happen.
+func (o Outcome) Bad() bool { return o == Silent || o == Wrong || o == Crash || o == Hang }
 
 // A Verdict is an Outcome with the first answer that led to it.
 type Verdict struct {
