@@ -156,39 +156,6 @@ func TestManyCounters(t *testing.T) {
 	require.Equal(t, strings.Repeat("+", goroutines*each), readBack(t, s, "job_a").Output)
 }
 
-// A gate is a clock that the writer of a store stands still at while it is
-// shut, so that what a test queues meanwhile is taken together afterwards.
-type gate struct {
-	shut atomic.Pointer[chan struct{}]
-}
-
-func (g *gate) Now() time.Time {
-	if shut := g.shut.Load(); shut != nil {
-		<-*shut
-	}
-	return time.UnixMilli(1711900000000)
-}
-
-// close shuts the gate and returns what opens it.
-func (g *gate) close() (open func()) {
-	shut := make(chan struct{})
-	g.shut.Store(&shut)
-	return func() {
-		g.shut.Store(nil)
-		close(shut)
-	}
-}
-
-// withGate runs fn in a bubble, in which synctest.Wait returns once every call
-// that fn has begun waits for the writer, and the writer for the gate.
-func withGate(t *testing.T, fn func(t *testing.T, s *jobstore.Store, g *gate)) {
-	path := storePath(t)
-	synctest.Test(t, func(t *testing.T) {
-		g := &gate{}
-		fn(t, openStore(t, path, &jobstore.Options{NoSync: true, Now: g.Now}), g)
-	})
-}
-
 // TestFailuresInAGroup commits operations that fail together with others, which
 // must not suffer from it, in every place of the group.
 func TestFailuresInAGroup(t *testing.T) {
@@ -490,36 +457,5 @@ func TestCloseDuringEverything(t *testing.T) {
 		}
 		require.Empty(t, want, "in the store, their callers were told")
 		require.Len(t, readBack(t, s, "job_counter").Output, int(added.Load()))
-	}
-}
-
-// A pending is a call that goes on in a goroutine.
-type pending struct {
-	done chan struct{}
-	err  error
-}
-
-func begin(call func() error) *pending {
-	p := &pending{done: make(chan struct{})}
-	go func() {
-		defer close(p.done)
-		p.err = call()
-	}()
-	return p
-}
-
-// wait returns the call's error once it has returned.
-func (p *pending) wait() error {
-	<-p.done
-	return p.err
-}
-
-// ended reports whether the call has returned.
-func (p *pending) ended() bool {
-	select {
-	case <-p.done:
-		return true
-	default:
-		return false
 	}
 }

@@ -21,10 +21,6 @@ import (
 	"github.com/jobstore/jobstore"
 )
 
-func newJob(id jobstore.ID) *jobstore.Job {
-	return &jobstore.Job{ID: id, Kind: jobstore.KindVideo, Status: jobstore.StatusQueued, Input: "s3://bucket/a.mov"}
-}
-
 func TestOpenCreates(t *testing.T) {
 	path := storePath(t)
 	s := openStore(t, path, &jobstore.Options{}) // synced, as a store is by default
@@ -371,14 +367,6 @@ func TestNoStore(t *testing.T) {
 		}
 		require.ErrorIs(t, s.Close(), jobstore.ErrClosed)
 	}
-}
-
-// makeStore leaves a closed store with job_a at path.
-func makeStore(t *testing.T, path string) {
-	t.Helper()
-	s := openStore(t, path, nil)
-	require.NoError(t, s.Create(t.Context(), newJob("job_a")))
-	closeStore(t, s)
 }
 
 // withBolt runs fn on the file at path, behind the store's back.

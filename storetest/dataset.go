@@ -99,7 +99,7 @@ func randomize(rng *rand.Rand, j *jobstore.Job) {
 	if j.Status != jobstore.StatusQueued {
 		j.StartedAt = at()
 	}
-	if j.Status.Final() {
+	if final(j.Status) {
 		j.FinishedAt = at()
 	}
 }

@@ -139,6 +139,10 @@ func (f *fixture) all(q jobstore.Query) []jobstore.Job {
 	var jobs []jobstore.Job
 	for job, err := range f.All(f.t.Context(), q) {
 		require.NoError(f.t, err, "all %s", describe(q))
+		if n := len(jobs); n > 0 && !comesFirst(q.Order, jobs[n-1].ID, job.ID) {
+			// Not left to a comparison, as such a walk might never end.
+			require.Fail(f.t, "out of order", "%s after %s: all %s", job.ID, jobs[n-1].ID, describe(q))
+		}
 		jobs = append(jobs, job)
 	}
 	return jobs

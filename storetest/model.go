@@ -142,13 +142,14 @@ func stamped(j jobstore.Job, now time.Time) jobstore.Job {
 	if j.Status == jobstore.StatusProcessing && j.StartedAt.IsZero() {
 		j.StartedAt = now
 	}
-	switch j.Status {
-	case jobstore.StatusSucceeded, jobstore.StatusFailed, jobstore.StatusCancelled:
-		if j.FinishedAt.IsZero() {
-			j.FinishedAt = now
-		}
+	if final(j.Status) && j.FinishedAt.IsZero() {
+		j.FinishedAt = now
 	}
 	return j
+}
+
+func final(s jobstore.Status) bool {
+	return s == jobstore.StatusSucceeded || s == jobstore.StatusFailed || s == jobstore.StatusCancelled
 }
 
 // requireJobs fails t unless got is want, job by job and in this order.

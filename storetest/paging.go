@@ -14,11 +14,13 @@ var pageSizes = []int{1, 2, 3, 7, 20, 100}
 // forward returns the pages of q's filter, from the front, by Next.
 func (f *fixture) forward(q jobstore.Query) (pages [][]jobstore.Job) {
 	f.t.Helper()
+	most := f.stats().Jobs + 1
 	for ok := true; ok; {
 		page := f.list(q)
 		if len(page.Jobs) > 0 {
 			pages = append(pages, page.Jobs)
 		}
+		require.LessOrEqual(f.t, int64(len(pages)), most, "a walk without end: %s", describe(q))
 		q, ok = page.Next(q)
 	}
 	return pages
@@ -120,6 +122,7 @@ func testPrevWalksBack(t *testing.T, open Factory) {
 			for ok := true; ok; {
 				page := f.list(at)
 				got = append(slices.Clone(page.Jobs), got...)
+				require.LessOrEqual(t, len(got), len(want), "a walk without end: %s", describe(at))
 				at, ok = page.Prev(at)
 			}
 			requireJobs(t, want, got, describe(q))

@@ -1,0 +1,187 @@
+package storetest
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/jobstore/jobstore"
+)
+
+func testCreateFills(t *testing.T, open Factory) {
+	f := newFixture(t, open)
+	now := f.clock.Now()
+	plain := &jobstore.Job{Kind: jobstore.KindAudio, Input: "s3://a/b.wav"}
+	named := &jobstore.Job{ID: "job_named", Kind: jobstore.KindImage, Input: "s3://a/b.png", Status: jobstore.StatusFailed}
+	f.create(plain, named)
+
+	minted, ok := plain.ID.Time()
+	require.True(t, ok, "%s is a TypeID", plain.ID)
+	require.Equal(t, now, minted)
+	want := jobstore.Job{
+		ID: plain.ID, Kind: jobstore.KindAudio, Input: "s3://a/b.wav", Status: jobstore.StatusQueued,
+		CreatedAt: now, UpdatedAt: now,
+	}
+	require.Equal(t, want, *plain, "what was set is filled in, and nothing else")
+	require.Equal(t, asRead(want), f.get(plain.ID))
+
+	require.Equal(t, jobstore.ID("job_named"), named.ID)
+	require.Equal(t, jobstore.StatusFailed, named.Status)
+	require.Equal(t, asRead(*named), f.get("job_named"))
+	f.create() // nothing
+	require.EqualValues(t, 2, f.stats().Jobs)
+}
+
+func testCreateStamps(t *testing.T, open Factory) {
+	f := newFixture(t, open)
+	// A clock of another zone, and finer than what is kept.
+	now := f.clock.step(123_456_789 * time.Nanosecond)
+	kept := now.Truncate(time.Millisecond)
+	earlier := kept.Add(-time.Hour)
+	for _, status := range statuses {
+		fresh := &jobstore.Job{Kind: jobstore.KindVideo, Input: "s3://a", Status: status}
+		f.create(fresh)
+		require.Equal(t, kept, fresh.CreatedAt)
+		require.Equal(t, kept, fresh.UpdatedAt)
+		require.Equal(t, status == jobstore.StatusProcessing, fresh.StartedAt.Equal(kept), "started %s", status)
+		require.Equal(t, status != jobstore.StatusProcessing, fresh.StartedAt.IsZero(), "started %s", status)
+		require.Equal(t, final(status), fresh.FinishedAt.Equal(kept), "finished %s", status)
+		require.Equal(t, !final(status), fresh.FinishedAt.IsZero(), "finished %s", status)
+		require.Equal(t, asRead(*fresh), f.get(fresh.ID), "what was filled in is what is read")
+
+		dated := &jobstore.Job{
+			Kind: jobstore.KindVideo, Input: "s3://a", Status: status,
+			CreatedAt: earlier, UpdatedAt: earlier, StartedAt: earlier, FinishedAt: earlier,
+		}
+		f.create(dated)
+		require.Equal(t, kept, dated.CreatedAt, "created is the clock's")
+		require.Equal(t, kept, dated.UpdatedAt, "updated is the clock's")
+		require.Equal(t, earlier, dated.StartedAt, "started is kept")
+		require.Equal(t, earlier, dated.FinishedAt, "finished is kept")
+		require.Equal(t, asRead(*dated), f.get(dated.ID))
+	}
+}
+
+// testCreateMints mints within a millisecond, over a clock that steps back and
+// over a reopen, beside jobs that were put with IDs of the future.
+func testCreateMints(t *testing.T, open Factory) {
+	f := newFixture(t, open)
+	f.put(newJob(jobstore.FirstID(f.clock.Now().Add(time.Hour))))
+	var made []jobstore.ID
+	create := func(n int) {
+		jobs := make([]*jobstore.Job, n)
+		for i := range jobs {
+			jobs[i] = newJob("")
+		}
+		f.create(jobs...)
+		for _, j := range jobs {
+			made = append(made, j.ID)
+		}
+	}
+	for _, step := range []time.Duration{0, 0, time.Millisecond, -time.Second, time.Hour, -24 * time.Hour, 48 * time.Hour} {
+		f.clock.step(step)
+		create(1)
+		create(100)
+		f.delete(made[len(made)-1]) // what was minted last is not minted again
+		create(1)
+		f.reopen()
+		create(1)
+	}
+	require.True(t, slices.IsSorted(made))
+	require.Len(t, slices.Compact(made), len(made))
+	for _, id := range made {
+		_, ok := id.Time()
+		require.True(t, ok, "%s is a TypeID", id)
+	}
+}
+
+func testCreateAllOrNothing(t *testing.T, open Factory) {
+	f := newFixture(t, open)
+	f.put(newJob("job_taken"))
+	bad := newJob("job_bad")
+	bad.Input = ""
+	for what, last := range map[string]*jobstore.Job{
+		"an ID that is taken":   newJob("job_taken"),
+		"an ID given twice":     newJob("job_a"),
+		"a job without input":   bad,
+		"a job that is nil":     nil,
+		"an ID that is no ID":   newJob("a"),
+		"a kind that is no one": {ID: "job_k", Kind: jobstore.KindAudio | jobstore.KindVideo, Input: "s3://a"},
+	} {
+		first, second := newJob("job_a"), newJob("")
+		err := f.Create(t.Context(), first, second, last)
+		if last != nil && (last.ID == "job_taken" || last.ID == "job_a") {
+			require.ErrorIs(t, err, jobstore.ErrExists, what)
+		} else {
+			require.ErrorIs(t, err, jobstore.ErrInvalid, what)
+		}
+		require.Equal(t, newJob("job_a"), first, "untouched after %s", what)
+		require.Equal(t, newJob(""), second, "untouched after %s", what)
+		require.Equal(t, []jobstore.ID{"job_taken"}, ids(f.all(jobstore.Query{})), what)
+		require.EqualValues(t, 1, f.stats().Jobs, what)
+	}
+	require.Equal(t, asRead(*newJob("job_taken")), f.get("job_taken"))
+}
+
+func testPutExactlyAsGiven(t *testing.T, open Factory) {
+	f := newFixture(t, open)
+	var jobs []*jobstore.Job
+	for i, status := range statuses {
+		j := newJob(jobstore.ID("job_" + string(rune('a'+i))))
+		j.Status = status // and no timestamps, though the status says there were some
+		jobs = append(jobs, j)
+	}
+	given := *jobs[0]
+	f.put(jobs...)
+	require.Equal(t, given, *jobs[0], "the job that is put is not touched")
+	for _, j := range jobs {
+		require.Equal(t, asRead(*j), f.get(j.ID))
+	}
+	f.put() // nothing
+	require.EqualValues(t, len(jobs), f.stats().Jobs)
+
+	j := newJob("job_x")
+	j.Status = 0
+	requireField(t, f.Put(t.Context(), j), "status")
+	requireField(t, f.Put(t.Context(), newJob("")), "id")
+}
+
+func testPutReplaces(t *testing.T, open Factory) {
+	f := newFixture(t, open)
+	jobs := skewed(50)
+	f.put(jobs...)
+	m := newModel(jobs...)
+	// Every job becomes what another one was.
+	others := skewed(51)
+	for i := range jobs {
+		others[i].ID = jobs[len(jobs)-1-i].ID
+	}
+	f.put(others...)
+	m.put(others...)
+	// The last of several with one ID counts.
+	first, last := newJob("job_0007"), newJob("job_0007")
+	first.Kind, last.Kind = jobstore.KindAnimation, jobstore.KindAdaptiveVideo
+	f.put(first, newJob("job_0008"), last)
+	m.put(newJob("job_0008"), last)
+	for q := range eachQuery {
+		requirePage(t, f, m, q)
+		require.EqualValues(t, len(m.matching(q)), f.count(q), describe(q))
+	}
+	requireStats(t, m, f.stats())
+}
+
+func testPutAllOrNothing(t *testing.T, open Factory) {
+	f := newFixture(t, open)
+	f.put(newJob("job_a"))
+	changed := newJob("job_a")
+	changed.Kind = jobstore.KindAudio
+	bad := newJob("job_bad")
+	bad.Options = []byte("[]")
+	err := f.Put(t.Context(), changed, newJob("job_b"), bad)
+	requireField(t, err, "options")
+	requireField(t, f.Put(t.Context(), changed, nil), "job")
+	require.Equal(t, asRead(*newJob("job_a")), f.get("job_a"))
+	require.Equal(t, []jobstore.ID{"job_a"}, ids(f.all(jobstore.Query{})))
+}
