@@ -139,24 +139,28 @@ func (v *verifier) tree(id uint64, depth int, low, high []byte, each func(n *nod
 	}
 }
 
-// elements verifies that the elements of a page lie in it behind each other's
-// heads, and that their keys ascend from low and stay before high.
+// elements verifies that the keys and values of a page lie behind its elements
+// without a gap, as bbolt packs them, in as many pages as they need, and that the
+// keys ascend from low and stay before high.
 func (v *verifier) elements(n *node, id uint64, low, high []byte) {
-	from := headerLen + int(n.count)*elementLen
-	if from > len(n.b) {
-		damaged("page %d has %d elements", id, n.count)
-	}
+	end := headerLen + int(n.count)*elementLen
 	last := low
 	for i := range n.count {
+		if int(i+1)*elementLen+headerLen > len(n.b) {
+			damaged("page %d has %d elements", id, n.count)
+		}
 		start, key, value := n.extent(i)
-		if start < from || key == 0 || start+key+value > len(n.b) {
-			damaged("page %d: element %d is at %d, %d+%d bytes", id, i, start, key, value)
+		if start != end || key == 0 || start+key+value > len(n.b) {
+			damaged("page %d: element %d is at %d, not at %d, of %d+%d bytes", id, i, start, end, key, value)
 		}
 		k := n.b[start : start+key]
 		if c := bytes.Compare(last, k); c > 0 || c == 0 && i > 0 || high != nil && bytes.Compare(k, high) >= 0 {
 			damaged("page %d: key %d is out of order", id, i)
 		}
-		last = k
+		last, end = k, start+key+value
+	}
+	if id != 0 && (end+v.PageSize-1)/v.PageSize != len(n.b)/v.PageSize {
+		damaged("page %d has %d bytes in %d", id, end, len(n.b))
 	}
 }
 
