@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jobstore/jobstore/bench/peer"
@@ -31,6 +32,9 @@ type config struct {
 	rebuild   bool
 	profile   string
 	targets   []string // groups of targets to measure instead
+	sizes     []int    // of the stores of the group sizes
+	out       string
+	render    string
 }
 
 // allPeers are the peers in the order of the report.
@@ -52,13 +56,16 @@ func parseFlags(args []string) (config, error) {
 	var c config
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	peers := flags.String("peers", "all", "peers to measure, or prefixes of their names, separated by commas: "+peerNames())
-	workloads := flags.String("workloads", "all", "workloads to measure, separated by commas: all, list, or names of list workloads")
+	workloads := flags.String("workloads", "all", "workloads to measure, separated by commas: all, names of pages, or groups: "+groupNames())
 	flags.IntVar(&c.size, "size", 100_000, "jobs in the store, 10000 to 10000000")
 	flags.IntVar(&c.rounds, "rounds", 9, "interleaved rounds; each lets every peer do the same operations in random order")
 	flags.IntVar(&c.pages, "pages", 400, "pages a round, peer and list workload")
 	flags.Uint64Var(&c.seed, "seed", 1, "seed of the dataset, the queries and the order of the peers")
 	flags.StringVar(&c.data, "data", filepath.Join(os.TempDir(), "jobstore-bench"), "folder that keeps the stores that were built, for the next run")
 	flags.BoolVar(&c.rebuild, "rebuild", false, "build the stores anew")
+	sizes := flags.String("sizes", "", "sizes of the stores of the group sizes, separated by commas (default from 10000 up to -size)")
+	flags.StringVar(&c.out, "out", "", `folder for the report and its plots (default "results" when all workloads are measured)`)
+	flags.StringVar(&c.render, "render", "", "write the report in this folder anew from its JSON, and measure nothing")
 	flags.StringVar(&c.profile, "cpuprofile", "", "write a CPU profile to this file; samples are labelled with the peer (go tool pprof -tagfocus jobstore)")
 	targets := flags.String("targets", "", "measure what the store has to reach instead: all, or some of pages, flat, adversarial, count, open, heap, create, import")
 	if err := flags.Parse(args); err != nil {
@@ -74,7 +81,16 @@ func parseFlags(args []string) (config, error) {
 		c.targets = strings.Split(*targets, ",")
 	}
 	c.workloads = strings.Split(*workloads, ",")
+	if err := c.checkWorkloads(); err != nil {
+		return c, err
+	}
+	if c.out == "" && slices.Contains(c.workloads, "all") {
+		c.out = "results"
+	}
 	var err error
+	if c.sizes, err = parseSizes(*sizes, c.size); err != nil {
+		return c, err
+	}
 	c.peers, err = choosePeers(strings.Split(*peers, ","))
 	return c, err
 }
@@ -106,20 +122,65 @@ func choosePeers(given []string) ([]peer.Peer, error) {
 	return chosen, nil
 }
 
-// wants reports whether a workload, or one of the groups that it is in, was
-// asked for.
-func (c *config) wants(names ...string) bool {
-	return slices.Contains(c.workloads, "all") ||
-		slices.ContainsFunc(names, func(name string) bool { return slices.Contains(c.workloads, name) })
+func groupNames() string {
+	var names []string
+	for _, g := range groups {
+		names = append(names, g.name+" ("+g.about+")")
+	}
+	return strings.Join(names, ", ")
 }
 
-// lists returns the list workloads that were asked for.
+// checkWorkloads refuses what is no workload.
+func (c *config) checkWorkloads() error {
+	for _, name := range c.workloads {
+		_, isList := workload.ListNamed(name)
+		isGroup := slices.ContainsFunc(groups, func(g group) bool { return g.name == name })
+		if name != "all" && !isList && !isGroup {
+			return fmt.Errorf("no workload %q", name)
+		}
+	}
+	return nil
+}
+
+func (c *config) wants(name string) bool {
+	return slices.Contains(c.workloads, "all") || slices.Contains(c.workloads, name)
+}
+
+// wantsGroup reports whether a workload of g was asked for.
+func (c *config) wantsGroup(g group) bool {
+	return c.wants(g.name) || g.name == "list" && len(c.lists()) > 0
+}
+
+// lists returns the pages that were asked for.
 func (c *config) lists() []workload.List {
 	var lists []workload.List
 	for _, l := range workload.Lists {
-		if c.wants(l.Name, "list") {
+		if c.wants(l.Name) || c.wants("list") {
 			lists = append(lists, l)
 		}
 	}
 	return lists
+}
+
+// parseSizes returns the sizes that are given, or those from 10,000 to size in
+// steps of about three.
+func parseSizes(given string, size int) (sizes []int, err error) {
+	if given == "" {
+		for n := 10_000; n < size; n *= 10 {
+			for _, step := range []int{n, 3 * n} {
+				if step < size {
+					sizes = append(sizes, step)
+				}
+			}
+		}
+		return append(sizes, size), nil
+	}
+	for _, word := range strings.Split(given, ",") {
+		n, err := strconv.Atoi(word)
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("size %q is no positive number", word)
+		}
+		sizes = append(sizes, n)
+	}
+	return sizes, nil
 }

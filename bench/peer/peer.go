@@ -9,6 +9,7 @@ package peer
 import (
 	"context"
 	"errors"
+	"iter"
 
 	"github.com/jobstore/jobstore"
 )
@@ -75,6 +76,17 @@ type Counter interface {
 // A Getter is a Reader that reads one job, tasks included.
 type Getter interface {
 	Get(ctx context.Context, id jobstore.ID) (jobstore.Job, error)
+}
+
+// A Walker is a Reader that has a better way to read every job, newest first,
+// than page by page.
+type Walker interface {
+	Walk(ctx context.Context) iter.Seq2[jobstore.Job, error]
+}
+
+// An Offsetter is a Reader that can skip jobs by their number, newest first.
+type Offsetter interface {
+	Offset(ctx context.Context, skipped int) ([]jobstore.Job, error)
 }
 
 // A Creator is a Store that makes single jobs durable, each as it would be done

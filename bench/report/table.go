@@ -1,4 +1,3 @@
-// Package report writes down what was measured.
 package report
 
 import (
@@ -14,18 +13,44 @@ import (
 // peer.
 func Table(w io.Writer, results []*workload.Result) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "workload\tpeer\tmedian µs\tp99 µs\tvs floor\tvs jobstore\tallocs\tKB\texamined")
+	_, _ = fmt.Fprintln(t, "workload\tpeer\tmedian µs\tp99 µs\tvs floor\tvs jobstore\tper second\tallocs\tKB\texamined")
 	for _, r := range results {
 		for _, p := range r.Peers {
-			if p.Unsupported {
-				fmt.Fprintf(t, "%s\t%s\t–\n", r.Workload, p.Name)
-				continue
+			row := describe(r) + "\t" + p.Name
+			switch {
+			case p.Unsupported:
+				row += "\t–"
+			case r.Unit != "":
+				row += fmt.Sprintf("\t%.0f %s", p.Figure, r.Unit)
+			default:
+				row += fmt.Sprintf("\t%s\t%s\t%s\t%s\t%.0f\t%.1f\t%.1f\t%s",
+					micros(p.Median), micros(p.P99), ratio(p.VsFloor), ratio(p.VsUs), p.PerSecond,
+					p.Allocs, p.Bytes/1024, optional(p.Examined))
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%.1f\t%.1f\t%s\n", r.Workload, p.Name,
-				micros(p.Median), micros(p.P99), ratio(p.VsFloor), ratio(p.VsUs), p.Allocs, p.Bytes/1024, optional(p.Examined))
+			if p.Size > 0 {
+				row += fmt.Sprintf("\tat %d jobs", p.Size)
+			}
+			_, _ = fmt.Fprintln(t, row)
 		}
 	}
 	return t.Flush()
+}
+
+// describe names a workload and at what it was measured.
+func describe(r *workload.Result) string {
+	switch {
+	case r.Writer:
+		return fmt.Sprintf("%s, %d readers, writer", r.Workload, r.Readers)
+	case r.Readers > 0:
+		return fmt.Sprintf("%s, %d readers", r.Workload, r.Readers)
+	case r.Goroutines > 0:
+		return fmt.Sprintf("%s, %d goroutines", r.Workload, r.Goroutines)
+	case r.Workload == "depth":
+		return fmt.Sprintf("depth %d%%", r.Percent)
+	case r.OfSizes:
+		return fmt.Sprintf("%s, %s jobs", r.Workload, short(r.Size))
+	}
+	return r.Workload
 }
 
 func micros(d time.Duration) string {

@@ -45,28 +45,11 @@ func (r *Run) pages(ctx context.Context) ([]Target, error) {
 }
 
 func (r *Run) page(ctx context.Context, l workload.List, set dataset.Set) (*workload.Result, error) {
-	var opened []workload.Opened
-	var errs []error
-	defer func() {
-		for _, o := range opened {
-			errs = append(errs, o.Store.Close())
-		}
-	}()
-	for _, p := range []peer.Peer{bytesFloor, theFloor, us} {
-		dir, err := r.Folder.Dir(ctx, set, p)
-		if err != nil {
-			return nil, err
-		}
-		store, err := p.Open(dir, peer.Reading)
-		if err != nil {
-			return nil, err
-		}
-		opened = append(opened, workload.Opened{Peer: p, Store: store})
+	env := workload.Env{
+		Folder: r.Folder, Peers: []peer.Peer{bytesFloor, theFloor, us},
+		Size: set.Size, Rounds: r.Rounds, Pages: r.Pages, Seed: r.Seed, Progress: r.Progress,
 	}
-	facts := r.Folder.Facts(set)
-	add, done := r.Progress("page "+l.Name, r.Rounds*len(opened))
-	defer done()
-	return l.Run(ctx, set, facts, opened, r.schedule(), func() { add(1) })
+	return env.Page(ctx, l, set.Size)
 }
 
 // memory measures the bytes that pages of different sizes allocate.

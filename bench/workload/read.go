@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jobstore/jobstore"
 	"github.com/jobstore/jobstore/bench/dataset"
@@ -11,89 +12,124 @@ import (
 	"github.com/jobstore/jobstore/bench/peer"
 )
 
-// An Opened is a peer with a store of some set.
-type Opened struct {
-	Peer  peer.Peer
-	Store peer.Store
-}
-
 // queries is how many different pages a workload goes through before it comes
-// to the first one again, and checked how many of them are compared between
-// the peers.
+// to the first one again; the first checked of them are compared between the
+// peers, or as many of them as a slow one does in checkTime.
 const (
-	queries = 1 << 13
-	checked = 64
+	queries   = 1 << 13
+	checked   = 64
+	checkTime = 2 * time.Second
 )
 
-// Run measures the pages of l for all peers, each by a single reader. Before
-// that it compares the peers' answers, which is also what warms them up.
-func (l List) Run(ctx context.Context, set dataset.Set, facts *dataset.Facts, peers []Opened, schedule harness.Schedule, progress func()) (*Result, error) {
-	result := &Result{Workload: l.Name, About: l.About, Set: set.Name, Size: set.Size}
-	pages := l.Queries(facts, queries, schedule.Seed)
+// Lists measures the pages of lists, each by a single reader.
+func (e *Env) Lists(ctx context.Context, lists []List) ([]*Result, error) {
+	var results []*Result
+	for _, l := range lists {
+		result, err := e.atBothSizes(ctx, e.Set(l.Set), func(ctx context.Context, set dataset.Set, peers []peer.Peer) (*Result, error) {
+			return e.page(ctx, l, set, peers)
+		})
+		if err != nil {
+			return results, err
+		}
+		results = append(results, result)
+	}
+	return results, nil
+}
+
+// Page measures the pages of l, in a set of its own size, for e.Peers.
+func (e *Env) Page(ctx context.Context, l List, size int) (*Result, error) {
+	set := e.Set(l.Set)
+	set.Size = size
+	return e.page(ctx, l, set, e.large())
+}
+
+// page measures the pages of l for peers. Before that it compares the peers'
+// answers, which is also what warms them up.
+func (e *Env) page(ctx context.Context, l List, set dataset.Set, peers []peer.Peer) (result *Result, err error) {
+	stores, err := e.open(ctx, set, peers)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, stores.close()) }()
+	pages := l.Queries(e.Folder.Facts(set), queries, e.Seed)
 	var names []string
 	var subjects []harness.Subject
 	examined := map[string]float64{}
-	var want [][]jobstore.Job
-	for _, p := range peers {
-		names = append(names, p.Peer.Name())
-		reader, err := p.Store.Reader()
-		if err != nil {
-			return nil, err
-		}
-		defer func() { _ = reader.Close() }()
-		answers, err := answer(ctx, reader, pages[:checked])
+	var check checker
+	for _, o := range stores.all {
+		names = append(names, o.Name())
+		reader, each, err := check.reader(ctx, o, pages)
 		if errors.Is(err, peer.ErrUnsupported) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s, %s: %w", l.Name, p.Peer.Name(), err)
+			return nil, fmt.Errorf("%s: %w", l.Name, err)
 		}
-		if peer.Answers(p.Peer) {
-			if want == nil {
-				want = answers
-			}
-			for i := range answers {
-				if err := differ(answers[i], want[i]); err != nil {
-					return nil, fmt.Errorf("%s, %s answers %+v with %w", l.Name, p.Peer.Name(), pages[i], err)
-				}
-			}
-		}
-		if e, ok := reader.(peer.Explainer); ok {
-			if examined[p.Peer.Name()], err = meanExamined(ctx, e, pages[:checked]); err != nil {
+		defer func() { _ = reader.Close() }()
+		if explainer, ok := reader.(peer.Explainer); ok {
+			if examined[o.Name()], err = meanExamined(ctx, explainer, pages[:checked]); err != nil {
 				return nil, err
 			}
 		}
-		subjects = append(subjects, harness.Subject{Name: p.Peer.Name(), Workers: []func(int) error{
-			func(op int) error {
-				_, err := reader.List(ctx, pages[op%len(pages)])
-				return err
-			},
-		}})
+		subjects = append(subjects, harness.Subject{
+			Name: o.Name(), Ops: ops(e.Pages, each), Workers: []func(int) error{lister(ctx, reader, pages)},
+		})
 	}
-	series, err := harness.Interleave(schedule, subjects, progress)
+	series, err := e.interleave(fmt.Sprintf("%s of %s", l.Name, set), e.schedule(), subjects)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", l.Name, err)
+		return nil, err
 	}
-	byName := map[string]harness.Series{}
-	for _, s := range series {
-		byName[s.Name] = s
-	}
-	result.Peers = summarize(names, byName)
+	result = &Result{Workload: l.Name, About: l.About, Set: set.Name, Size: set.Size, Peers: summarize(names, series)}
 	for i := range result.Peers {
 		result.Peers[i].Examined = examined[result.Peers[i].Name]
 	}
 	return result, nil
 }
 
-func answer(ctx context.Context, r peer.Reader, pages []jobstore.Query) ([][]jobstore.Job, error) {
-	answers := make([][]jobstore.Job, len(pages))
-	for i, q := range pages {
-		var err error
-		if answers[i], err = r.List(ctx, q); err != nil {
-			return nil, err
+func lister(ctx context.Context, reader peer.Reader, pages []jobstore.Query) func(int) error {
+	return func(op int) error {
+		_, err := reader.List(ctx, pages[op%len(pages)])
+		return err
+	}
+}
+
+// A checker compares the answers of peers with those of the first.
+type checker struct{ want [][]jobstore.Job }
+
+// reader returns a reader of o whose answers to the first of pages are right,
+// and how long each took it. It fails with ErrUnsupported when o has none.
+func (c *checker) reader(ctx context.Context, o opened, pages []jobstore.Query) (peer.Reader, time.Duration, error) {
+	reader, err := o.store.Reader()
+	if err != nil {
+		return nil, 0, err
+	}
+	each, err := c.check(ctx, o, reader, pages)
+	if err != nil {
+		_ = reader.Close()
+		return nil, 0, fmt.Errorf("%s: %w", o.Name(), err)
+	}
+	return reader, each, nil
+}
+
+func (c *checker) check(ctx context.Context, o opened, reader peer.Reader, pages []jobstore.Query) (each time.Duration, err error) {
+	start := time.Now()
+	done := 0
+	for ; done < checked && (done < minOps || time.Since(start) < checkTime); done++ {
+		jobs, err := reader.List(ctx, pages[done])
+		if err != nil {
+			return 0, err
+		}
+		if !peer.Answers(o.Peer) {
+			continue
+		}
+		if done == len(c.want) {
+			c.want = append(c.want, jobs)
+		}
+		if err := differ(jobs, c.want[done]); err != nil {
+			return 0, fmt.Errorf("answers %+v with %w", pages[done], err)
 		}
 	}
-	return answers, nil
+	return time.Since(start) / time.Duration(done), nil
 }
 
 func meanExamined(ctx context.Context, e peer.Explainer, pages []jobstore.Query) (float64, error) {

@@ -8,9 +8,14 @@ type Result struct {
 	About    string `json:"about"`
 	Set      string `json:"set"`
 	Size     int    `json:"size"`
-	Readers  int    `json:"readers,omitempty"`
-	Writer   bool   `json:"writer,omitempty"` // beside a writer that commits without pause
-	Peers    []Peer `json:"peers"`
+	// Of workloads that are measured at several of them.
+	Readers    int    `json:"readers,omitempty"`
+	Writer     bool   `json:"writer,omitempty"` // beside a writer that commits without pause
+	Goroutines int    `json:"goroutines,omitempty"`
+	Percent    int    `json:"percent,omitempty"`  // of the depth
+	OfSizes    bool   `json:"of_sizes,omitempty"` // one of several sizes
+	Unit       string `json:"unit,omitempty"`     // of the peers' Figures, which stand in for times
+	Peers      []Peer `json:"peers"`
 }
 
 // A Peer is what one workload gave for one peer.
@@ -21,6 +26,12 @@ type Peer struct {
 	VsUs        float64 `json:"vs_us,omitempty"`
 	Examined    float64 `json:"examined,omitempty"` // keys a page, mean; where the peer can tell
 	Size        int     `json:"size,omitempty"`     // jobs in the store, when fewer than the Result's
+	Figure      float64 `json:"figure,omitempty"`
+}
+
+// addFigure adds a peer that is measured by one number.
+func (r *Result) addFigure(name string, figure float64) {
+	r.Peers = append(r.Peers, Peer{Summary: harness.Summary{Name: name}, Figure: figure})
 }
 
 // Of returns the figures of the peer with this name.

@@ -3,6 +3,7 @@ package embedded
 
 import (
 	"context"
+	"iter"
 	"path/filepath"
 
 	"github.com/jobstore/jobstore"
@@ -67,5 +68,12 @@ func (r reader) Examined(ctx context.Context, q jobstore.Query) (int, error) {
 	plan, err := r.store.Explain(ctx, q)
 	return plan.Examined, err
 }
+
+func (r reader) Walk(ctx context.Context) iter.Seq2[jobstore.Job, error] {
+	return r.store.All(ctx, jobstore.Query{})
+}
+
+// Name is that of the peer.
+func (reader) Name() string { return library{}.Name() }
 
 func (reader) Close() error { return nil }

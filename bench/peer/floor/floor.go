@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math/bits"
 	"path/filepath"
 	"slices"
@@ -168,6 +169,12 @@ func (s *store) Import(_ context.Context, jobs []*jobstore.Job) error {
 	})
 }
 
+// Create adds a job with all its keys in one transaction.
+func (s *store) Create(ctx context.Context, job *jobstore.Job) error {
+	job.ID = peer.NewID()
+	return s.Import(ctx, []*jobstore.Job{job})
+}
+
 func (s *store) Close() error {
 	if s.db.IsReadOnly() {
 		return s.db.Close()
@@ -186,6 +193,48 @@ type reader struct {
 }
 
 func (*reader) Close() error { return nil }
+
+// Name is that of the peer.
+func (r *reader) Name() string { return floor{r.store.depth}.Name() }
+
+func (r *reader) Get(_ context.Context, id jobstore.ID) (job jobstore.Job, err error) {
+	err = r.store.db.View(func(tx *bbolt.Tx) error {
+		suffix := []byte(peer.Suffix(id))
+		value := tx.Bucket(bucketNames[0]).Get(suffix)
+		if r.store.depth == Bytes {
+			r.touch ^= value[0]
+			job.ID = id
+			return nil
+		}
+		return peer.DecodeWhole(&job, suffix, value)
+	})
+	return job, err
+}
+
+// Walk reads all records in one transaction.
+func (r *reader) Walk(context.Context) iter.Seq2[jobstore.Job, error] {
+	return func(yield func(jobstore.Job, error) bool) {
+		err := r.store.db.View(func(tx *bbolt.Tx) error {
+			c := tx.Bucket(bucketNames[0]).Cursor()
+			for k, value := c.Last(); k != nil; k, value = c.Prev() {
+				var job jobstore.Job
+				if r.store.depth == Bytes {
+					r.touch ^= value[0]
+					job.ID = jobstore.ID(k)
+				} else if err := peer.Decode(&job, k, value); err != nil {
+					return err
+				}
+				if !yield(job, nil) {
+					return nil
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			yield(jobstore.Job{}, err)
+		}
+	}
+}
 
 func (r *reader) Examined(_ context.Context, q jobstore.Query) (int, error) {
 	examined := 0

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"iter"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -22,6 +23,29 @@ func (reader) Close() error { return nil }
 
 func (r reader) Get(_ context.Context, id jobstore.ID) (jobstore.Job, error) {
 	return r.store.get(id, true)
+}
+
+// Walk reads all records by one iterator.
+func (r reader) Walk(context.Context) iter.Seq2[jobstore.Job, error] {
+	return func(yield func(jobstore.Job, error) bool) {
+		jobs := prefixes[index.Jobs]
+		it, err := r.store.db.NewIter(&pebble.IterOptions{LowerBound: []byte{jobs}, UpperBound: []byte{jobs + 1}})
+		if err != nil {
+			yield(jobstore.Job{}, err)
+			return
+		}
+		defer func() { _ = it.Close() }()
+		for ok := it.Last(); ok; ok = it.Prev() {
+			var job jobstore.Job
+			value, err := it.ValueAndErr()
+			if err == nil {
+				err = peer.Decode(&job, it.Key()[1:], value)
+			}
+			if !yield(job, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 func (r reader) Count(_ context.Context, q jobstore.Query) (n int64, err error) {

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -58,6 +59,7 @@ func (queue) Open(dir string, mode peer.Mode) (peer.Store, error) {
 }
 
 type store struct {
+	mu     sync.Mutex // of single writes, which would wait in SQLite's busy loop
 	db     *sql.DB
 	client *river.Client[*sql.Tx]
 }
@@ -146,6 +148,19 @@ func (s *store) Import(ctx context.Context, jobs []*jobstore.Job) (err error) {
 		}
 	}
 	return tx.Commit()
+}
+
+// Create adds the row of a job.
+func (s *store) Create(ctx context.Context, job *jobstore.Job) error {
+	job.ID = peer.NewID()
+	job.CreatedAt = time.Now()
+	job.UpdatedAt = job.CreatedAt
+	if job.Status == 0 {
+		job.Status = jobstore.StatusQueued
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.Import(ctx, []*jobstore.Job{job})
 }
 
 func insertJob(ctx context.Context, insert *sql.Stmt, j *jobstore.Job) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"iter"
 	"math/bits"
 	"slices"
 	"strings"
@@ -72,8 +73,12 @@ func (r *Reader) List(ctx context.Context, q jobstore.Query) ([]jobstore.Job, er
 }
 
 // Offset returns the page that lies skipped jobs deep, newest first: how those
-// page who have no cursor.
+// page who have no cursor. As the indexes make no difference to it, only one form
+// has it.
 func (r *Reader) Offset(ctx context.Context, skipped int) ([]jobstore.Job, error) {
+	if r.indexes == Single {
+		return nil, peer.ErrUnsupported
+	}
 	stmt, err := r.statement(ctx, "SELECT "+columns+" FROM jobs ORDER BY id DESC LIMIT ? OFFSET ?")
 	if err != nil {
 		return nil, err
@@ -82,23 +87,64 @@ func (r *Reader) Offset(ctx context.Context, skipped int) ([]jobstore.Job, error
 	return r.query(ctx, stmt, jobstore.DefaultLimit)
 }
 
-func (r *Reader) query(ctx context.Context, stmt *sql.Stmt, limit int) (jobs []jobstore.Job, err error) {
-	rows, err := stmt.QueryContext(ctx, r.args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	jobs = make([]jobstore.Job, 0, min(limit, jobstore.MaxLimit))
-	var scanned row
-	for rows.Next() {
-		jobs = append(jobs, jobstore.Job{})
-		j := &jobs[len(jobs)-1]
-		if err := rows.Scan(scanned.into(j, false)...); err != nil {
+func (r *Reader) query(ctx context.Context, stmt *sql.Stmt, limit int) ([]jobstore.Job, error) {
+	jobs := make([]jobstore.Job, 0, min(limit, jobstore.MaxLimit))
+	for job, err := range r.rows(ctx, stmt) {
+		if err != nil {
 			return nil, err
 		}
-		scanned.finish(j)
+		jobs = append(jobs, *job)
 	}
-	return jobs, rows.Err()
+	return jobs, nil
+}
+
+// rows runs stmt with r.args. A job is valid until the next one.
+func (r *Reader) rows(ctx context.Context, stmt *sql.Stmt) iter.Seq2[*jobstore.Job, error] {
+	return func(yield func(*jobstore.Job, error) bool) {
+		rows, err := stmt.QueryContext(ctx, r.args...)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer func() { _ = rows.Close() }()
+		var scanned row
+		var job jobstore.Job
+		dest := scanned.into(&job, false)
+		for rows.Next() {
+			if err := rows.Scan(dest...); err != nil {
+				yield(nil, err)
+				return
+			}
+			scanned.finish(&job)
+			if !yield(&job, nil) {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+// Walk reads all rows by one SELECT.
+func (r *Reader) Walk(ctx context.Context) iter.Seq2[jobstore.Job, error] {
+	return func(yield func(jobstore.Job, error) bool) {
+		stmt, err := r.statement(ctx, "SELECT "+columns+" FROM jobs ORDER BY id DESC")
+		if err != nil {
+			yield(jobstore.Job{}, err)
+			return
+		}
+		r.args = r.args[:0]
+		for job, err := range r.rows(ctx, stmt) {
+			if err != nil {
+				yield(jobstore.Job{}, err)
+				return
+			}
+			if !yield(*job, nil) {
+				return
+			}
+		}
+	}
 }
 
 // selectPage writes the SELECT of a page. With composites, a filter on sets is a
