@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -73,13 +74,14 @@ func TestExamplesOfHelpRun(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "examples", "jobs.ndjson"), jobs, 0o600))
 
 	// import comes first, as the others need a store, and delete last.
-	commands := []string{"import", "", "list", "get", "create", "update", "count", "stats", "explain", "check", "export", "demo", "delete"}
+	commands := []string{"import", "", "list", "get", "create", "update", "count", "stats", "explain", "check", "export", "serve", "demo", "delete"}
 	help := runPlain(context.Background(), "--help")
 	for _, match := range regexp.MustCompile(`(?m)^  ([a-z]+) +[A-Z]`).FindAllStringSubmatch(help.out, -1) {
 		if name := match[1]; name != "completion" && name != "help" {
 			assert.Contains(t, commands, name, "a command whose examples are not run")
 		}
 	}
+	server := newAPI(t, newExamples(t), "secret")
 	ran := 0
 	for _, name := range commands {
 		help := runPlain(context.Background(), strings.Fields(name+" --help")...)
@@ -88,16 +90,47 @@ func TestExamplesOfHelpRun(t *testing.T) {
 		require.True(t, ok, "%q has no examples", name)
 		block, _, _ := strings.Cut(rest, "\n\n")
 		for line := range strings.Lines(block) {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-			cmd := exec.CommandContext(ctx, shell, "-c", line)
-			cmd.Dir = folder
-			cmd.Env = append(os.Environ(), "JOBSTORE_DB=",
-				"PATH="+filepath.Dir(binary(t))+string(os.PathListSeparator)+os.Getenv("PATH"))
-			text, err := cmd.CombinedOutput()
-			assert.NoError(t, err, "%s%s", line, text)
-			cancel()
+			line = strings.ReplaceAll(line, "--url http://127.0.0.1:8080", "--url "+server)
+			runExample(t, shell, folder, line)
 			ran++
 		}
 	}
 	assert.Greater(t, ran, 30)
+}
+
+// runExample runs a line of a help in the shell. One that has no end is
+// interrupted once it has printed something.
+func runExample(t *testing.T, shell, folder, line string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	endless := strings.Contains(line, " serve") || strings.Contains(line, " --watch")
+	if endless {
+		line = "exec" + strings.Replace(line, "--addr 127.0.0.1:8080", "--addr 127.0.0.1:0", 1)
+		if !strings.Contains(line, "--addr") && strings.Contains(line, " serve") {
+			line = strings.TrimSuffix(line, "\n") + " --addr 127.0.0.1:0" // the port of the default may be taken
+		}
+	}
+	cmd := exec.CommandContext(ctx, shell, "-c", line)
+	cmd.Dir = folder
+	cmd.Env = append(os.Environ(), "JOBSTORE_DB=", "JOBSTORE_TOKEN=",
+		"PATH="+filepath.Dir(binary(t))+string(os.PathListSeparator)+os.Getenv("PATH"))
+	if !endless {
+		text, err := cmd.CombinedOutput()
+		assert.NoError(t, err, "%s%s", line, text)
+		return
+	}
+	if runtime.GOOS == "windows" {
+		return // there is no way to send a Ctrl-C to one process
+	}
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	_, err = bufio.NewReader(out).ReadString('\n')
+	assert.NoError(t, err, "%s%s", line, errs.String())
+	assert.NoError(t, cmd.Process.Signal(os.Interrupt))
+	_, _ = io.Copy(io.Discard, out)
+	assert.NoError(t, cmd.Wait(), "%s%s", line, errs.String())
 }

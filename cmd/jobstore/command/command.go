@@ -72,8 +72,10 @@ func newRoot() *cobra.Command {
 		Long: `jobstore works on a store of media jobs, which is one file.
 
 The file is named by --db, or else by $JOBSTORE_DB, or else it is jobs.db.
-Commands that only read open it for reading and never make one. Exit codes
-are 0, 1 for a failure and 2 for a mistake in the call.`,
+Commands that only read open it for reading and never make one. A store that a
+server has open (jobstore serve) is reached through it: --url takes the place of
+--db wherever jobs are listed or changed. Exit codes are 0, 1 for a failure and
+2 for a mistake in the call.`,
 		Example: examples(
 			"jobstore import examples/jobs.ndjson",
 			"jobstore list --kind video --limit 10",
@@ -85,10 +87,11 @@ are 0, 1 for a failure and 2 for a mistake in the call.`,
 		SilenceUsage:  true,
 	}
 	addDatabaseFlag(root)
+	addServerFlags(root)
 	root.AddCommand(
 		newList(), newGet(), newCreate(), newUpdate(), newDelete(),
 		newCount(), newStats(), newExplain(), newCheck(),
-		newImport(), newExport(), newDemo(),
+		newImport(), newExport(), newServe(), newDemo(),
 	)
 	return root
 }

@@ -148,7 +148,7 @@ func TestUsage(t *testing.T) {
 		"update job_abc123 --tasks {}":               `tasks "{}" must be a JSON array`,
 		"update job_abc123 --error {":                `error "{" must be JSON`,
 		"create":                                     `required flag(s) "body" not set`,
-		"create --body {":                            "invalid argument: unexpected end of JSON input",
+		"create --body {":                            "job is not valid JSON: unexpected end of JSON input",
 		"create --body []":                           "invalid argument: a job must be a JSON object",
 		"create --body -":                            "invalid argument: a job must be a JSON object",
 		`create --body {"kind":"video"}`:             `input must use http://, https://, or s3:// scheme`,

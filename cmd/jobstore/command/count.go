@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/jobstore/jobstore"
 )
 
 func newCount() *cobra.Command {
@@ -15,7 +13,8 @@ func newCount() *cobra.Command {
 		Use:   "count",
 		Short: "Print the number of jobs that match a filter",
 		Long: `Print the number of jobs that match a filter. By kind and status the store
-knows it without looking at the jobs; by input it walks that input's index.`,
+knows it without looking at the jobs; by input it walks that input's index. A
+server that --url names is asked for all pages.`,
 		Example: examples(
 			"jobstore count",
 			"jobstore count --kind video --status failed,cancelled",
@@ -27,8 +26,8 @@ knows it without looking at the jobs; by input it walks that input's index.`,
 			if err != nil {
 				return err
 			}
-			return withStore(cmd, reading, func(store *jobstore.Store) error {
-				n, err := store.Count(cmd.Context(), q)
+			return withSource(cmd, reading, func(jobs source) error {
+				n, err := jobs.Count(cmd.Context(), q)
 				if err != nil {
 					return err
 				}

@@ -41,8 +41,8 @@ may be. The job is queued and gets a new ID.`,
 			if err != nil {
 				return err
 			}
-			return withStore(cmd, creating, func(store *jobstore.Store) error {
-				if err := store.Create(cmd.Context(), job); err != nil {
+			return withSource(cmd, creating, func(jobs source) error {
+				if err := jobs.Create(cmd.Context(), job); err != nil {
 					return err
 				}
 				return writeJob(cmd.OutOrStdout(), job)

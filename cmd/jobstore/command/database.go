@@ -36,13 +36,24 @@ const (
 
 // withStore runs fn on the store that --db names, and closes it.
 func withStore(cmd *cobra.Command, how access, fn func(*jobstore.Store) error) (err error) {
+	return withOptions(cmd, how, jobstore.Options{}, fn)
+}
+
+// withOptions is withStore for a store that is opened with options.
+func withOptions(cmd *cobra.Command, how access, options jobstore.Options, fn func(*jobstore.Store) error) (err error) {
+	if serverURL(cmd) != "" {
+		return &jobstore.FieldError{
+			Field: urlFlag, Reason: "cannot be used here: " + cmd.Name() + " works on the file itself, which --" + databaseFlag + " names",
+		}
+	}
 	path := databasePath(cmd)
 	if how != creating && path != "" {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("there is no store at %s; --db or $%s names another file", path, databaseVariable)
 		}
 	}
-	store, err := openStore(path, &jobstore.Options{ReadOnly: how == reading})
+	options.ReadOnly = how == reading
+	store, err := openStore(path, &options)
 	if err != nil {
 		return err
 	}
@@ -53,7 +64,7 @@ func withStore(cmd *cobra.Command, how access, fn func(*jobstore.Store) error) (
 func openStore(path string, options *jobstore.Options) (*jobstore.Store, error) {
 	store, err := jobstore.Open(path, options)
 	if errors.Is(err, jobstore.ErrLocked) {
-		return nil, fmt.Errorf("%w; another process has the store open", err)
+		return nil, fmt.Errorf("%w; another process has the store open: if it is a server, give its address with --%s", err, urlFlag)
 	}
 	return store, err
 }

@@ -13,7 +13,7 @@ func newDelete() *cobra.Command {
 		Use:   "delete ID...",
 		Short: "Delete jobs and say how many there were",
 		Long: `Delete jobs, all in one step, and say how many there were. An ID that no job
-has is no failure.`,
+has is no failure. With --url they are deleted one after the other.`,
 		Example: examples(
 			"jobstore delete job_abc123",
 			"jobstore list --status cancelled | tail -n +2 | cut -f 1 | xargs jobstore delete",
@@ -29,8 +29,8 @@ has is no failure.`,
 				}
 				ids[i] = id
 			}
-			return withStore(cmd, changing, func(store *jobstore.Store) error {
-				n, err := store.Delete(cmd.Context(), ids...)
+			return withSource(cmd, changing, func(jobs source) error {
+				n, err := jobs.Delete(cmd.Context(), ids...)
 				if err != nil {
 					return err
 				}

@@ -34,16 +34,16 @@ the jobs are what the list call returns.`,
 			if err != nil {
 				return err
 			}
-			return withStore(cmd, reading, func(store *jobstore.Store) error {
-				ex.store, ex.query = store, q
+			return withSource(cmd, reading, func(jobs source) error {
+				ex.jobs, ex.query = jobs, q
 				out := cmd.OutOrStdout()
 				if path == "" {
 					return ex.run(cmd.Context(), out, nil)
 				}
-				if sameFile(path, databasePath(cmd)) {
+				if serverURL(cmd) == "" && sameFile(path, databasePath(cmd)) {
 					return fmt.Errorf("%w: %s is the store itself", jobstore.ErrInvalid, path)
 				}
-				total, err := store.Count(cmd.Context(), q)
+				total, err := jobs.Count(cmd.Context(), q)
 				if err != nil {
 					return err
 				}
@@ -70,9 +70,9 @@ func sameFile(a, b string) bool {
 	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
 }
 
-// An exporter writes jobs of a store.
+// An exporter writes jobs of a source.
 type exporter struct {
-	store          *jobstore.Store
+	jobs           source
 	query          jobstore.Query
 	array, noTasks bool
 }
@@ -83,10 +83,10 @@ func (ex *exporter) run(ctx context.Context, w io.Writer, bar *progress) error {
 		l = arrayFor(w)
 	}
 	out := newJobWriter(w, l)
-	for job, err := range ex.store.All(ctx, ex.query) {
+	for job, err := range ex.jobs.All(ctx, ex.query) {
 		if err == nil && !ex.noTasks {
 			// A walk leaves the tasks out.
-			job, err = ex.store.Get(ctx, job.ID)
+			job, err = ex.jobs.Get(ctx, job.ID)
 			if errors.Is(err, jobstore.ErrNotFound) {
 				continue // deleted meanwhile
 			}

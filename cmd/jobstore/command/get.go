@@ -20,8 +20,8 @@ func newGet() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return withStore(cmd, reading, func(store *jobstore.Store) error {
-				job, err := store.Get(cmd.Context(), id)
+			return withSource(cmd, reading, func(jobs source) error {
+				job, err := jobs.Get(cmd.Context(), id)
 				if err != nil {
 					return err
 				}

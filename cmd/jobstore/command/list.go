@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -13,8 +14,8 @@ import (
 )
 
 func newList() *cobra.Command {
-	var query queryFlags
-	var asJSON, explain bool
+	var l lister
+	var watch bool
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List a page of jobs, newest first",
@@ -25,7 +26,8 @@ name a set. --after and --before are positions: the ID need not exist. --since
 and --until look at the time inside the ID, so jobs whose IDs hold none are left
 out by them.
 
-At a terminal jobs come as a table, elsewhere as lines with tabs.`,
+At a terminal jobs come as a table, elsewhere as lines with tabs. $NO_COLOR
+leaves out the colours.`,
 		Example: examples(
 			"jobstore list",
 			"jobstore list --kind video --limit 10",
@@ -33,102 +35,142 @@ At a terminal jobs come as a table, elsewhere as lines with tabs.`,
 			"jobstore list --status failed --since 7d --json",
 			"jobstore list --since 2026-01-01 --until 2026-02-01 --explain",
 			"jobstore list --after job_abc123 --limit 5",
+			"jobstore list --all --status failed --quiet",
+			"jobstore list --watch --status processing",
+			"jobstore list --url http://127.0.0.1:8080 --token secret --limit 5",
 		),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			now := time.Now()
-			q, err := query.query(now)
-			if err != nil {
-				return err
+			if watch {
+				return l.watch(cmd)
 			}
-			return withStore(cmd, reading, func(store *jobstore.Store) error {
-				page, err := store.List(cmd.Context(), q)
-				if err != nil {
-					return err
-				}
-				if asJSON {
-					err = writePage(cmd.OutOrStdout(), page)
-				} else {
-					err = writeTable(cmd, q, page, now)
-				}
-				if err != nil || !explain {
-					return err
-				}
-				plan, err := store.Explain(cmd.Context(), q)
-				if err != nil {
-					return err
-				}
-				_, err = fmt.Fprintln(cmd.ErrOrStderr(), "plan:", plan)
-				return err
-			})
+			return l.run(cmd)
 		},
 	}
-	query.addFilter(cmd)
-	query.addLimit(cmd)
-	query.addRange(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the jobs as a JSON array")
-	cmd.Flags().BoolVar(&explain, "explain", false, "print on stderr how the page was read")
+	l.query.addFilter(cmd)
+	l.query.addLimit(cmd)
+	l.query.addRange(cmd)
+	flags := cmd.Flags()
+	flags.BoolVar(&l.asJSON, "json", false, "print the jobs as a JSON array")
+	flags.BoolVar(&l.asLines, "ndjson", false, "print the jobs as JSON, one a line")
+	flags.BoolVarP(&l.quiet, "quiet", "q", false, "print the IDs alone")
+	flags.BoolVar(&l.all, "all", false, "list every page")
+	flags.BoolVar(&watch, "watch", false, "list the page again and again, until Ctrl-C")
+	flags.DurationVar(&l.every, "every", 2*time.Second, "`time` between two lists of --watch")
+	flags.BoolVar(&l.explain, "explain", false, "print on stderr how the page was read")
+	cmd.MarkFlagsMutuallyExclusive("json", "ndjson", "quiet")
+	cmd.MarkFlagsMutuallyExclusive("limit", "all")
+	cmd.MarkFlagsMutuallyExclusive("all", "watch", "explain")
+	complete(cmd, "every")
 	return cmd
 }
 
-func writePage(w io.Writer, page jobstore.Page) error {
-	out := newJobWriter(w, arrayFor(w))
-	for i := range page.Jobs {
-		if err := out.write(&page.Jobs[i]); err != nil {
-			return err
-		}
-	}
-	return out.close()
+// A lister is one run of the list command.
+type lister struct {
+	query                  queryFlags
+	asJSON, asLines, quiet bool
+	all, explain           bool
+	every                  time.Duration
 }
 
-// writeTable prints the page, and to a reader the call for the one after it.
-func writeTable(cmd *cobra.Command, q jobstore.Query, page jobstore.Page, now time.Time) error {
-	g := grid{
-		header:  []string{"id", "kind", "status", "input", "age", "duration"},
-		right:   []int{4, 5},
-		elastic: 3,
-		fit:     snip,
+func (l *lister) run(cmd *cobra.Command) error {
+	now := time.Now()
+	q, err := l.query.query(now)
+	if err != nil {
+		return err
 	}
-	for i := range page.Jobs {
-		j := &page.Jobs[i]
-		g.add(string(j.ID), j.Kind.String(), j.Status.String(), j.Input, jobAge(j, now), jobDuration(j, now))
+	if l.explain {
+		return withStore(cmd, reading, func(store *jobstore.Store) error {
+			if err := l.page(cmd, store, q, now); err != nil {
+				return err
+			}
+			plan, err := store.Explain(cmd.Context(), q)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.ErrOrStderr(), "plan:", plan)
+			return err
+		})
 	}
-	if err := g.write(cmd.OutOrStdout()); err != nil {
+	return withSource(cmd, reading, func(jobs source) error {
+		if l.all {
+			return l.pages(cmd.Context(), jobs, q, l.printer(cmd.OutOrStdout(), now))
+		}
+		return l.page(cmd, jobs, q, now)
+	})
+}
+
+// page prints the page of q, and to a reader the call for the one after it.
+func (l *lister) page(cmd *cobra.Command, jobs source, q jobstore.Query, now time.Time) error {
+	page, err := jobs.List(cmd.Context(), q)
+	if err != nil {
+		return err
+	}
+	if err := printPage(l.printer(cmd.OutOrStdout(), now), page); err != nil {
 		return err
 	}
 	next, ok := page.Next(q)
-	if !ok || !isTerminal(cmd.OutOrStdout()) {
+	if !ok || !isTerminal(cmd.OutOrStdout()) || l.asJSON || l.asLines || l.quiet {
 		return nil
 	}
-	_, err := fmt.Fprintln(cmd.ErrOrStderr(), "next page:", listCall(databasePath(cmd), next))
+	_, err = fmt.Fprintln(cmd.ErrOrStderr(), "next page:", listCall(cmd, next))
 	return err
 }
 
-// jobAge returns how long ago j was created.
-func jobAge(j *jobstore.Job, now time.Time) string {
-	if j.CreatedAt.IsZero() {
-		return "-"
+// pages prints every job of q.
+func (l *lister) pages(ctx context.Context, jobs source, q jobstore.Query, p printer) error {
+	for job, err := range jobs.All(ctx, q) {
+		if err == nil {
+			err = p.write(&job)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return formatSpan(now.Sub(j.CreatedAt))
+	return p.close()
 }
 
-// jobDuration returns how long j has been worked on so far.
-func jobDuration(j *jobstore.Job, now time.Time) string {
+// A printer prints jobs in one of the ways of the list command.
+type printer interface {
+	write(*jobstore.Job) error
+	close() error
+}
+
+func (l *lister) printer(w io.Writer, now time.Time) printer {
 	switch {
-	case j.StartedAt.IsZero():
-		return "-"
-	case !j.FinishedAt.IsZero():
-		return formatSpan(j.FinishedAt.Sub(j.StartedAt))
-	case j.Status == jobstore.StatusProcessing:
-		return formatSpan(now.Sub(j.StartedAt))
+	case l.asJSON:
+		return newJobWriter(w, arrayFor(w))
+	case l.asLines:
+		return newJobWriter(w, lines)
+	case l.quiet:
+		return &idPrinter{newJobWriter(w, lines)}
 	}
-	return "-"
+	return newJobTable(w, now)
 }
 
-// listCall returns the command that lists q.
-func listCall(database string, q jobstore.Query) string {
+func printPage(p printer, page jobstore.Page) error {
+	for i := range page.Jobs {
+		if err := p.write(&page.Jobs[i]); err != nil {
+			return err
+		}
+	}
+	return p.close()
+}
+
+// An idPrinter prints the IDs of jobs, one a line.
+type idPrinter struct{ *jobWriter }
+
+func (p *idPrinter) write(job *jobstore.Job) error {
+	_, err := p.out.WriteString(string(job.ID) + "\n")
+	return err
+}
+
+// listCall returns the command that lists q from where cmd does.
+func listCall(cmd *cobra.Command, q jobstore.Query) string {
 	call := []string{"jobstore", "list"}
-	if database != defaultDatabase {
+	if address := serverURL(cmd); address != "" {
+		call = append(call, "--"+urlFlag, shellQuote(address))
+	} else if database := databasePath(cmd); database != defaultDatabase {
 		call = append(call, "--"+databaseFlag, shellQuote(database))
 	}
 	values := q.Values()

@@ -20,6 +20,8 @@ type grid struct {
 	elastic int
 	// fit makes text narrower than it is: it cuts it off or breaks it up.
 	fit func(text string, width int) string
+	// paint colours the cells of a column, for a terminal.
+	paint map[int]func(string) string
 }
 
 // add appends a row of which nothing can break the table or the terminal.
@@ -35,12 +37,20 @@ func (g *grid) write(w io.Writer) error {
 		_, err := fmt.Fprintln(w, g.render(width))
 		return err
 	}
+	_, err := io.WriteString(w, g.tabs())
+	return err
+}
+
+// tabs returns the table for a program, without the header if that is nil.
+func (g *grid) tabs() string {
 	var b strings.Builder
-	for _, row := range append([][]string{g.header}, g.rows...) {
+	if g.header != nil {
+		b.WriteString(strings.Join(g.header, "\t") + "\n")
+	}
+	for _, row := range g.rows {
 		b.WriteString(strings.Join(row, "\t") + "\n")
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return b.String()
 }
 
 // gap is what stands between two columns of a rendered table.
@@ -63,6 +73,11 @@ func (g *grid) render(width int) string {
 	if g.fit != nil {
 		configs = append(configs, table.ColumnConfig{
 			Number: g.elastic + 1, WidthMax: g.room(width), WidthMaxEnforcer: g.fit,
+		})
+	}
+	for i, paint := range g.paint {
+		configs = append(configs, table.ColumnConfig{
+			Number: i + 1, Transformer: func(cell any) string { return paint(cell.(string)) },
 		})
 	}
 	t.SetColumnConfigs(configs)

@@ -55,8 +55,8 @@ failed or cancelled, updated_at always.`,
 			if err := change(new(jobstore.Job)); err != nil {
 				return err
 			}
-			return withStore(cmd, changing, func(store *jobstore.Store) error {
-				job, err := store.Update(cmd.Context(), id, change)
+			return withSource(cmd, changing, func(jobs source) error {
+				job, err := jobs.Update(cmd.Context(), id, change)
 				if err != nil {
 					return err
 				}

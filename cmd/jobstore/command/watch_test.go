@@ -1,0 +1,46 @@
+package command
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/jobstore/jobstore"
+)
+
+// TestFrame draws a watch for a small terminal.
+func TestFrame(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	page := jobstore.Page{}
+	for _, status := range statuses {
+		page.Jobs = append(page.Jobs, jobstore.Job{
+			ID: "job_abc123", Kind: jobstore.KindVideo, Status: status, Input: "https://example.com/" + strings.Repeat("long/", 20),
+			CreatedAt: now.Add(-time.Minute), StartedAt: now.Add(-30 * time.Second),
+		})
+	}
+	text, err := frame{columns: 70, rows: 30, colours: true}.draw(&lister{}, "title", page, now)
+	require.NoError(t, err)
+	assert.True(t, strings.HasPrefix(text, "\x1b[H12:00:00  title\x1b[K\n\x1b[K\nID "), "%q", text)
+	assert.True(t, strings.HasSuffix(text, "\x1b[K\n\x1b[J"), "%q", text)
+	assert.Contains(t, text, "\x1b[32msucceeded\x1b[0m ")
+	assert.Contains(t, text, "\x1b[31mfailed\x1b[0m ")
+	assert.Contains(t, text, " queued ")
+	plain := strings.NewReplacer("\x1b[36m", "", "\x1b[32m", "", "\x1b[31m", "", "\x1b[33m", "", "\x1b[0m", "",
+		"\x1b[H", "", "\x1b[K", "", "\x1b[J", "").Replace(text)
+	assert.NotContains(t, plain, "\x1b")
+	for line := range strings.Lines(plain) {
+		assert.LessOrEqual(t, len([]rune(strings.TrimSuffix(line, "\n"))), 70, line)
+	}
+
+	text, err = frame{columns: 70, rows: 5}.draw(&lister{}, "title", page, now)
+	require.NoError(t, err)
+	assert.Equal(t, 4, strings.Count(text, "\n"), "one row is left for the cursor")
+	assert.NotContains(t, text, "\x1b[3", "no colours were asked for")
+
+	text, err = frame{columns: 70, rows: 30}.draw(&lister{quiet: true}, "title", page, now)
+	require.NoError(t, err)
+	assert.Equal(t, 5, strings.Count(text, "job_abc123\x1b[K\n"))
+}
