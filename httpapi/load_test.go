@@ -19,7 +19,7 @@ import (
 // TestLoad lets workers create, report, read, list and delete jobs side by side,
 // a bounded number of times, and then looks for each job as its worker left it.
 func TestLoad(t *testing.T) {
-	const workers, rounds = 8, 100
+	const workers, rounds = 8, 50
 	store := openStore(t)
 	server := newServer(t, store, &httpapi.Options{Token: token})
 	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = workers

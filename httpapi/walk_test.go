@@ -96,7 +96,7 @@ func disturb(t *testing.T, store *jobstore.Store, jobs []*jobstore.Job) (stop fu
 	go func() {
 		defer close(done)
 		rng := rand.New(rand.NewPCG(1, 2))
-		for i := range 4000 {
+		for i := range 2000 {
 			job := newJob(i)
 			if i%4 != 0 {
 				beside := jobs[rng.IntN(len(jobs))].ID

@@ -129,7 +129,7 @@ func runExample(t *testing.T, shell, folder, line string) {
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
 	_, err = bufio.NewReader(out).ReadString('\n')
-	assert.NoError(t, err, "%s%s", line, errs.String())
+	assert.NoError(t, err, line)
 	assert.NoError(t, cmd.Process.Signal(os.Interrupt))
 	_, _ = io.Copy(io.Discard, out)
 	assert.NoError(t, cmd.Wait(), "%s%s", line, errs.String())
