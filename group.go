@@ -23,6 +23,7 @@ type group struct {
 	minted typeID // the last one
 	mints  int    // how many were minted in this group
 	writes int    // how many records were put or deleted
+	last   []func() error
 }
 
 // begin starts the group in tx.
@@ -46,7 +47,7 @@ func (g *group) begin(tx *bbolt.Tx) (err error) {
 	}
 	g.cursor = g.jobs.Cursor()
 	g.batch.Reset()
-	g.mints, g.writes = 0, 0
+	g.mints, g.writes, g.last = 0, 0, nil
 	g.now = g.store.options.Now()
 	return nil
 }
@@ -61,8 +62,23 @@ func (g *group) finish() error {
 			return err
 		}
 	}
-	return g.batch.Apply(g.tree)
+	if err := g.batch.Apply(g.tree); err != nil {
+		return err
+	}
+	if err := g.batch.ApplyRebuild(g.tree); err != nil {
+		return err
+	}
+	for _, fn := range g.last {
+		if err := fn(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
+
+// atLast has fn called when the operations of the group have all been carried
+// out, and what they gathered has been put.
+func (g *group) atLast(fn func() error) { g.last = append(g.last, fn) }
 
 // mint returns a new ID, greater than all that were minted before it.
 func (g *group) mint() ID {

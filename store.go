@@ -92,6 +92,10 @@ type Store struct {
 	// freelistKept is whether the file had its list of free pages written in it
 	// when it was opened, which only a clean close does.
 	freelistKept bool
+	// leaked is set when pages were given up that are not in the list of free
+	// pages. Close does not write the list then, so that the next Open finds
+	// them. It belongs to the writer, and to Close after that.
+	leaked bool
 
 	// snapshot is that of the last view. Between two commits, what it holds, the
 	// counters among them, is looked up once.
@@ -240,7 +244,7 @@ func (s *Store) closeFile() error {
 		return corruptf("closed %s without its engine", s.path)
 	}
 	return s.translate(guard(func() error {
-		if s.writer != nil {
+		if s.writer != nil && !s.leaked {
 			s.writer.settle()
 		}
 		return s.db.Close()

@@ -53,16 +53,24 @@ func (v View) readCounts() (Counts, error) {
 	}
 	cur := b.Cursor()
 	for k, value := cur.First(); k != nil; k, value = cur.Next() {
-		if len(k) != 2 || len(value) != 8 || !(Pair{k[0], k[1]}).known() {
-			return c, fmt.Errorf("%w: counter %x", ErrDamaged, k)
+		p, n, err := parseCounter(k, value)
+		if err != nil {
+			return c, err
 		}
-		n := binary.BigEndian.Uint64(value)
-		if n == 0 || n > 1<<62 {
-			return c, fmt.Errorf("%w: counter %x is %d", ErrDamaged, k, n)
-		}
-		c[k[0]][k[1]] = int64(n)
+		c.Add(p, n)
 	}
 	return c, nil
+}
+
+func parseCounter(key, value []byte) (Pair, int64, error) {
+	if len(key) != 2 || len(value) != 8 || !(Pair{key[0], key[1]}).known() {
+		return Pair{}, 0, fmt.Errorf("%w: counter %x", ErrDamaged, key)
+	}
+	n := binary.BigEndian.Uint64(value)
+	if n == 0 || n > 1<<62 {
+		return Pair{}, 0, fmt.Errorf("%w: counter %x is %d", ErrDamaged, key, n)
+	}
+	return Pair{key[0], key[1]}, int64(n), nil
 }
 
 // SetCounts writes the counters that differ between old, as View.Counts gave it,

@@ -117,6 +117,25 @@ func (b *Batch) bytes(c change) []byte { return b.arena[c.from:c.to] }
 // Apply writes the changes to the indexes and counters of t. Of several changes
 // to one key the last one counts.
 func (b *Batch) Apply(t Tree) error {
+	if err := b.putKeys(t); err != nil {
+		return err
+	}
+	if b.delta == (Counts{}) {
+		return nil
+	}
+	counts, err := t.counts()
+	if err != nil {
+		return err
+	}
+	after := *counts
+	for p, n := range b.delta.All {
+		after.Add(p, n)
+	}
+	return t.SetCounts(counts, &after)
+}
+
+// putKeys writes the changes to the indexes of t.
+func (b *Batch) putKeys(t Tree) error {
 	for i, name := range Names {
 		if len(b.changes[i]) == 0 {
 			continue
@@ -144,15 +163,7 @@ func (b *Batch) Apply(t Tree) error {
 			}
 		}
 	}
-	counts, err := t.Committed().Counts()
-	if err != nil {
-		return err
-	}
-	after := *counts
-	for p, n := range b.delta.All {
-		after.Add(p, n)
-	}
-	return t.SetCounts(counts, &after)
+	return nil
 }
 
 // ParseKey reads the key of an entry in the bucket name. The parts that the key

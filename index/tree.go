@@ -169,6 +169,7 @@ func (v View) Size() int64 { return v.tx.Size() }
 type Tree struct {
 	root *bbolt.Bucket
 	read View
+	base *Counts // the counters, where they are not those of read
 }
 
 // Open returns the tree in tx, which is a write transaction.
@@ -179,6 +180,14 @@ func Open(tx *bbolt.Tx) (Tree, error) {
 	}
 	view, err := Read(tx, nil)
 	return Tree{root: root, read: view}, err
+}
+
+// counts returns the counters as they were before a Batch is applied.
+func (t Tree) counts() (*Counts, error) {
+	if t.base != nil {
+		return t.base, nil
+	}
+	return t.read.Counts()
 }
 
 // Committed returns the view of the tree as it was before the transaction.

@@ -1,0 +1,198 @@
+package jobstore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+
+	"github.com/jobstore/jobstore/index"
+)
+
+// ReindexOptions are what Reindex can be told. The zero value is the default.
+type ReindexOptions struct {
+	// Discard removes the records that cannot be read. Salvage may find an older
+	// version of them in the file, so let it write what it can get beforehand.
+	Discard bool
+
+	// Progress is told of the one stage "reindex", in jobs. Nil tells nobody.
+	Progress Progress
+}
+
+// A ReindexReport says what Reindex found.
+type ReindexReport struct {
+	Jobs    int64 // how many are in the new indexes
+	Damaged int64 // records that could not be read
+	// DamagedIDs are those of the damaged records, up to 100 of them; not those
+	// that were found before a Reindex was cut short that this one has resumed.
+	DamagedIDs []ID
+	// Detached says that the old indexes had pages that cannot be read: they are
+	// taken back by the next Open, which scans the file for free pages.
+	Detached bool
+}
+
+// Bounds of a Reindex: the records that one of its transactions reads, and the
+// IDs that it remembers.
+const (
+	reindexChunk  = 500
+	maxDamagedIDs = 100
+)
+
+// Reindex builds the indexes and the counters anew from the records, beside the
+// old ones, and then puts them in their place. It mends what Check finds in the
+// buckets kind, status, input and counts, pages that cannot be read included.
+//
+// Reads and writes go on meanwhile, on the old indexes for as long as the new ones
+// are not complete. It reads 500 records in a transaction, between which others
+// take their turns, and uses the memory for as many; the last transaction, which
+// frees the old indexes, takes some 0.1 s a million jobs. The file needs room for
+// the new indexes beside the old, about 40% more.
+//
+// Whatever cuts it short, the end of ctx, Close or a crash, leaves the store as
+// good as it was, and the next Reindex goes on from there. Until then, every write
+// also writes to the unfinished indexes.
+//
+// A damaged record stays as it is, and gets no index entries and is not counted,
+// as nobody knows what it said: a list that would come across it unfiltered fails
+// with ErrCorrupt as before, one with a filter passes over it. Look at the report;
+// ReindexOptions.Discard removes such records.
+//
+// It fails with ErrCorrupt when the records themselves cannot be walked, which is
+// a case for Salvage, ErrFull, both of which give the unfinished indexes up,
+// ErrReadOnly, ErrClosed, ErrCommitUnknown, or the error of ctx.
+func (s *Store) Reindex(ctx context.Context, o ReindexOptions) (ReindexReport, error) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	r := reindexer{store: s, ctx: ctx, options: o}
+	err := r.run()
+	if errors.Is(err, ErrFull) || errors.Is(err, ErrCorrupt) {
+		// What it is given up for is the error to hear of.
+		_ = r.do(context.WithoutCancel(ctx), func(g *group) error { return g.tree.AbandonRebuild() })
+	}
+	return r.report, err
+}
+
+// A reindexer is one run of Reindex.
+type reindexer struct {
+	store   *Store
+	ctx     context.Context
+	options ReindexOptions
+	report  ReindexReport
+}
+
+func (r *reindexer) run() error {
+	stats, err := r.store.Stats(r.ctx)
+	if errors.Is(err, ErrCorrupt) {
+		err = nil // counters that cannot be read are about to be replaced
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.do(r.ctx, func(g *group) error { return g.tree.StartRebuild() }); err != nil {
+		return err
+	}
+	for {
+		var s reindexStep
+		err := r.do(r.ctx, func(g *group) error {
+			g.atLast(func() (err error) {
+				s, err = g.reindex(r.options.Discard)
+				return err
+			})
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, suffix := range s.damaged {
+			if len(r.report.DamagedIDs) < maxDamagedIDs {
+				r.report.DamagedIDs = append(r.report.DamagedIDs, ID(idPrefix+suffix))
+			}
+		}
+		r.report.Jobs, r.report.Damaged = s.read-s.unread, s.unread
+		r.options.Progress.report("reindex", s.read, stats.Jobs)
+		if s.ended {
+			break
+		}
+	}
+	err = r.finish(false)
+	if errors.Is(err, ErrCorrupt) {
+		r.report.Detached = true
+		err = r.finish(true)
+	}
+	return err
+}
+
+// do has fn write in a transaction.
+func (r *reindexer) do(ctx context.Context, fn func(*group) error) error {
+	return r.store.submit(ctx, &operation{jobs: reindexChunk, apply: func(g *group) error {
+		g.writes++ // or there would be no commit
+		return fn(g)
+	}})
+}
+
+func (r *reindexer) finish(detach bool) error {
+	return r.do(r.ctx, func(g *group) error {
+		tree, _, err := g.tree.FinishRebuild(detach)
+		g.tree = tree
+		g.store.leaked = g.store.leaked || detach
+		return err
+	})
+}
+
+// A reindexStep is what became of the records of one transaction.
+type reindexStep struct {
+	damaged      []string // those that could not be read now
+	read, unread int64    // how many were read so far, and could not be
+	ended        bool     // whether there are no more
+}
+
+// reindex puts the entries of the next records into the new indexes. The group
+// must have put all that it has to put: what it does after that is added to the
+// new indexes according to the position that this leaves.
+func (g *group) reindex(discard bool) (s reindexStep, err error) {
+	rebuild, ok := g.tree.Rebuild()
+	if !ok {
+		return reindexStep{ended: true}, nil // somebody else's Reindex has finished it
+	}
+	var batch index.Batch
+	from := []byte(rebuild.Position())
+	position := append([]byte{}, from...)
+	read := 0
+	cur := g.jobs.Cursor()
+	key, value := cur.Seek(from)
+	if bytes.Equal(key, from) && key != nil {
+		key, value = cur.Next()
+	}
+	for ; key != nil && read < reindexChunk; key, value = cur.Next() {
+		if bytes.Compare(key, position) <= 0 {
+			return s, corruptf("records are out of order behind %q", position)
+		}
+		position = append(position[:0], key...)
+		read++
+		var job Job
+		err := job.decode(key, value, false)
+		if err == nil {
+			err = job.ID.validate("id")
+		}
+		if err != nil {
+			s.damaged = append(s.damaged, string(key))
+			continue
+		}
+		batch.Change(nil, g.store.entryOf(&job))
+	}
+	if key == nil {
+		s.ended, position = true, []byte(index.RebuildEnd)
+	}
+	if discard {
+		for _, suffix := range s.damaged {
+			if err := g.jobs.Delete([]byte(suffix)); err != nil {
+				return s, err
+			}
+		}
+	}
+	if err := g.tree.Advance(rebuild, string(position), &batch, int64(len(s.damaged))); err != nil {
+		return s, err
+	}
+	s.read, s.unread, err = rebuild.Read()
+	return s, err
+}
