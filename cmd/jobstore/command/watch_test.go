@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -43,4 +44,22 @@ func TestFrame(t *testing.T) {
 	text, err = frame{columns: 70, rows: 30}.draw(&lister{quiet: true}, "title", page, now)
 	require.NoError(t, err)
 	assert.Equal(t, 5, strings.Count(text, "job_abc123\x1b[K\n"))
+}
+
+// TestViewOfAProgram gives a page again once it has changed, and not before.
+func TestViewOfAProgram(t *testing.T) {
+	var out strings.Builder
+	cmd := &cobra.Command{}
+	cmd.SetOut(&out)
+	view := newView(cmd, &lister{quiet: true})
+	page := func(ids ...jobstore.ID) (p jobstore.Page) {
+		for _, id := range ids {
+			p.Jobs = append(p.Jobs, jobstore.Job{ID: id})
+		}
+		return p
+	}
+	for _, p := range []jobstore.Page{page("job_a"), page("job_a"), page("job_b", "job_a"), page("job_b", "job_a"), page(), page("job_a")} {
+		require.NoError(t, view(p))
+	}
+	assert.Equal(t, "job_a\njob_b\njob_a\njob_a\n", out.String())
 }
