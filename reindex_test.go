@@ -125,16 +125,26 @@ func TestReindexMends(t *testing.T) {
 	}
 }
 
-// Three goroutines create, move and delete jobs while the indexes are built anew
-// again and again.
+// Goroutines create, move and delete jobs while the indexes are built anew again
+// and again, at first from counters that are off.
 func TestReindexBesideWriters(t *testing.T) {
-	s := openStore(t, storePath(t), nil)
+	path := storePath(t)
+	s := openStore(t, path, nil)
 	fill(t, s, 1500)
+	closeStore(t, s)
+	editFile(t, path, func(root *bbolt.Bucket) {
+		counts := root.Bucket([]byte("counts"))
+		for pair := range 25 {
+			key := []byte{byte(pair/5 + 1), byte(pair%5 + 1)}
+			require.NoError(t, counts.Put(key, binary.BigEndian.AppendUint64(nil, 1e6)))
+		}
+	})
+	s = openDamaged(t, path)
 	ctx, stop := context.WithCancel(t.Context())
 	var writers sync.WaitGroup
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	owned := make([]map[jobstore.ID]jobstore.Job, 3)
+	owned := make([]map[jobstore.ID]jobstore.Job, 8)
 	for w := range owned {
 		owned[w] = map[jobstore.ID]jobstore.Job{}
 		writers.Go(func() {
