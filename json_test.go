@@ -182,7 +182,7 @@ func TestAppendJSONStrings(t *testing.T) {
 		var wanted string
 		require.NoError(t, json.Unmarshal(want, &wanted))
 		require.Equal(t, wanted, got.Input, "%q", s)
-		for _, c := range []byte(text) {
+		for _, c := range text {
 			require.GreaterOrEqual(t, c, byte(' '), "%q: control characters are escaped", s)
 		}
 		require.NotContains(t, string(text), "\u2028", "line separators are escaped")

@@ -158,7 +158,7 @@ func testNilArguments(t *testing.T, open Factory) {
 	require.EqualValues(t, 1, f.stats().Jobs)
 	for name, call := range calls(f) {
 		require.NotPanics(t, func() {
-			_ = call(nil) //nolint:staticcheck // a nil context is the point
+			_ = call(nil)
 		}, name)
 	}
 }

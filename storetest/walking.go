@@ -47,14 +47,16 @@ func testAllBrokenOff(t *testing.T, open Factory) {
 		f.delete("job_new")
 	}
 	require.PanicsWithValue(t, "out of the loop", func() {
-		for range f.All(ctx, jobstore.Query{}) {
+		for _, err := range f.All(ctx, jobstore.Query{}) {
+			require.NoError(t, err)
 			panic("out of the loop")
 		}
 	})
 	walk := f.All(ctx, jobstore.Query{})
 	for range 2 {
 		n := 0
-		for range walk {
+		for _, err := range walk {
+			require.NoError(t, err)
 			n++
 		}
 		require.Equal(t, 250, n, "a walk can be walked again")
