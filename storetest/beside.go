@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 
@@ -42,16 +43,26 @@ func testPagingBesideWriters(t *testing.T, open Factory) {
 
 	for q := range eachQuery {
 		for _, q.Limit = range []int{1, 7, 100} {
-			w := walk{t: t, query: q, seen: map[jobstore.ID]bool{}}
+			w := newWalk(t, q)
 			for at, ok := q, true; ok; {
 				page := f.list(at)
 				w.visit(page.Jobs...)
 				at, ok = page.Next(at)
 			}
 			w.requireAll(steady)
+
+			w = newWalk(t, reversed(q))
+			for at, ok := with(q, "", pastTheEnd(q.Order)), true; ok; {
+				page := f.list(at)
+				backward := slices.Clone(page.Jobs)
+				slices.Reverse(backward)
+				w.visit(backward...)
+				at, ok = page.Prev(at)
+			}
+			w.requireAll(steady)
 		}
 
-		w := walk{t: t, query: q, seen: map[jobstore.ID]bool{}}
+		w := newWalk(t, q)
 		for job, err := range f.All(t.Context(), q) {
 			require.NoError(t, err)
 			w.visit(job)
@@ -67,6 +78,10 @@ type walk struct {
 	query jobstore.Query
 	last  jobstore.ID
 	seen  map[jobstore.ID]bool
+}
+
+func newWalk(t *testing.T, q jobstore.Query) *walk {
+	return &walk{t: t, query: q, seen: map[jobstore.ID]bool{}}
 }
 
 func (w *walk) visit(jobs ...jobstore.Job) {

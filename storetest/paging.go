@@ -48,10 +48,7 @@ func testDescIsAscReversed(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	f.put(skewed(150)...)
 	for _, q := range filters() {
-		q.Order = jobstore.Asc
-		asc := f.all(q)
-		q.Order = jobstore.Desc
-		desc := f.all(q)
+		desc, asc := f.all(q), f.all(reversed(q))
 		slices.Reverse(asc)
 		requireJobs(t, asc, desc, describe(q))
 
@@ -59,9 +56,7 @@ func testDescIsAscReversed(t *testing.T, open Factory) {
 		for i := range desc {
 			q.Limit = 4
 			behind := f.list(with(q, desc[i].ID, "")).Jobs
-			mirrored := q
-			mirrored.Order = jobstore.Asc
-			ahead := f.list(with(mirrored, "", desc[i].ID)).Jobs
+			ahead := f.list(with(reversed(q), "", desc[i].ID)).Jobs
 			slices.Reverse(ahead)
 			requireJobs(t, behind, ahead, describe(with(q, desc[i].ID, "")))
 		}
@@ -112,13 +107,9 @@ func testPrevWalksBack(t *testing.T, open Factory) {
 	f.put(jobs...)
 	for q := range eachQuery {
 		want := f.all(q)
-		end := jobstore.ID("job_zzzz")
-		if q.Order == jobstore.Desc {
-			end = "job_-"
-		}
 		for _, q.Limit = range pageSizes {
 			var got []jobstore.Job
-			at := with(q, "", end)
+			at := with(q, "", pastTheEnd(q.Order))
 			for ok := true; ok; {
 				page := f.list(at)
 				got = append(slices.Clone(page.Jobs), got...)
@@ -166,4 +157,22 @@ func testReopenChangesNothing(t *testing.T, open Factory) {
 	later := newJob("")
 	f.create(later)
 	require.Greater(t, string(later.ID), string(made.ID), "minted across a reopen")
+}
+
+// reversed returns q in the other order.
+func reversed(q jobstore.Query) jobstore.Query {
+	if q.Order == jobstore.Desc {
+		q.Order = jobstore.Asc
+	} else {
+		q.Order = jobstore.Desc
+	}
+	return q
+}
+
+// pastTheEnd returns a position behind every job of a dataset.
+func pastTheEnd(o jobstore.Order) jobstore.ID {
+	if o == jobstore.Asc {
+		return "job_zzzz"
+	}
+	return "job_-"
 }
