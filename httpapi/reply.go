@@ -41,7 +41,7 @@ func (b *buffer) free() {
 func (x *exchange) reply(status int, body *buffer) {
 	header := x.Header()
 	header.Set("Cache-Control", "private, no-cache")
-	header.Set("Vary", "Accept-Encoding")
+	header.Add("Vary", "Accept-Encoding") // a middleware may have said Origin
 	if x.request.Method == http.MethodGet || x.request.Method == http.MethodHead {
 		tag := x.api.tag(body.b, header.Get("Link"))
 		header.Set("ETag", tag)

@@ -58,8 +58,9 @@ func run(ctx context.Context, l net.Listener, path, token string) (err error) {
 // allowOrigin is a middleware that lets the pages of one site use the API.
 func allowOrigin(origin string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Add("Vary", "Origin")
 		if r.Header.Get("Origin") == origin {
-			h := w.Header()
 			h.Set("Access-Control-Allow-Origin", origin)
 			h.Set("Access-Control-Allow-Methods", "GET, POST, PATCH, DELETE")
 			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key")

@@ -32,6 +32,7 @@ func TestRun(t *testing.T) {
 	assert.Equal(t, 1, strings.Count(body, `"object":"job"`))
 	assert.Contains(t, resp.Header.Get("Link"), "<"+base+"/media/v1/jobs?after=job_")
 	assert.Equal(t, "https://app.example.com", resp.Header.Get("Access-Control-Allow-Origin"))
+	assert.Equal(t, []string{"Origin", "Accept-Encoding"}, resp.Header.Values("Vary"))
 	_, body = do(t, "GET", base+"/", "")
 	assert.Equal(t, "2 jobs to do\n", body)
 

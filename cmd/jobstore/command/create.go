@@ -16,6 +16,7 @@ import (
 
 func newCreate() *cobra.Command {
 	var body string
+	var quiet bool
 	cmd := &cobra.Command{
 		Use:   "create --body JSON",
 		Short: "Create a job and print it",
@@ -27,6 +28,7 @@ may be. The job is queued and gets a new ID.`,
 		Example: examples(
 			`jobstore create --body '{"kind":"video","input":"https://example.com/video.mp4"}'`,
 			`echo '{"kind":"image","input":"s3://bucket/photo.heic"}' | jobstore create --body -`,
+			`jobstore create --quiet --body '{"kind":"audio","input":"s3://bucket/talk.wav"}'`,
 		),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -45,10 +47,15 @@ may be. The job is queued and gets a new ID.`,
 				if err := jobs.Create(cmd.Context(), job); err != nil {
 					return err
 				}
+				if quiet {
+					_, err := fmt.Fprintln(cmd.OutOrStdout(), job.ID)
+					return err
+				}
 				return writeJob(cmd.OutOrStdout(), job)
 			})
 		},
 	}
+	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "print the ID alone")
 	cmd.Flags().StringVar(&body, "body", "", "the job as `JSON`, or - to read it from standard input")
 	complete(cmd, "body", "-")
 	if err := cmd.MarkFlagRequired("body"); err != nil {

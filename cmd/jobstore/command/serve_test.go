@@ -237,6 +237,13 @@ func TestWatch(t *testing.T) {
 	assert.NoFileExists(t, database+".missing")
 }
 
+func TestCreateQuiet(t *testing.T) {
+	database := newDatabase(t)
+	id := must(t, database, "", "create", "--quiet", "--body", newVideo)
+	assert.Regexp(t, `^job_\w{26}\n$`, id)
+	assert.Contains(t, must(t, database, "", "get", strings.TrimSpace(id)), `"kind":"video"`)
+}
+
 // TestListAll prints more than a program is made to wait for.
 func TestListAll(t *testing.T) {
 	database := newDatabase(t)
