@@ -17,6 +17,7 @@ import (
 	"github.com/jobstore/jobstore/bench/peer/pebble"
 	"github.com/jobstore/jobstore/bench/peer/river"
 	"github.com/jobstore/jobstore/bench/peer/sqlite"
+	"github.com/jobstore/jobstore/bench/target"
 	"github.com/jobstore/jobstore/bench/workload"
 )
 
@@ -58,8 +59,8 @@ func parseFlags(args []string) (config, error) {
 	peers := flags.String("peers", "all", "peers to measure, or prefixes of their names, separated by commas: "+peerNames())
 	workloads := flags.String("workloads", "all", "workloads to measure, separated by commas: all, names of pages, or groups: "+groupNames())
 	flags.IntVar(&c.size, "size", 100_000, "jobs in the store, 10000 to 10000000")
-	flags.IntVar(&c.rounds, "rounds", 9, "interleaved rounds; each lets every peer do the same operations in random order")
-	flags.IntVar(&c.pages, "pages", 400, "pages a round, peer and list workload")
+	flags.IntVar(&c.rounds, "rounds", 5, "interleaved rounds; each lets every peer do the same operations in random order")
+	flags.IntVar(&c.pages, "pages", 200, "pages a round and peer; slow peers do fewer")
 	flags.Uint64Var(&c.seed, "seed", 1, "seed of the dataset, the queries and the order of the peers")
 	flags.StringVar(&c.data, "data", filepath.Join(os.TempDir(), "jobstore-bench"), "folder that keeps the stores that were built, for the next run")
 	flags.BoolVar(&c.rebuild, "rebuild", false, "build the stores anew")
@@ -67,7 +68,7 @@ func parseFlags(args []string) (config, error) {
 	flags.StringVar(&c.out, "out", "", `folder for the report and its plots (default "results" when all workloads are measured)`)
 	flags.StringVar(&c.render, "render", "", "write the report in this folder anew from its JSON, and measure nothing")
 	flags.StringVar(&c.profile, "cpuprofile", "", "write a CPU profile to this file; samples are labelled with the peer (go tool pprof -tagfocus jobstore)")
-	targets := flags.String("targets", "", "measure what the store has to reach instead: all, or some of pages, flat, adversarial, count, open, heap, create, import")
+	targets := flags.String("targets", "", "measure what the store has to reach instead: all, or some of "+strings.Join(target.Groups(), ", "))
 	if err := flags.Parse(args); err != nil {
 		return c, err
 	}
@@ -79,6 +80,11 @@ func parseFlags(args []string) (config, error) {
 	}
 	if *targets != "" {
 		c.targets = strings.Split(*targets, ",")
+		for _, name := range c.targets {
+			if name != "all" && !slices.Contains(target.Groups(), name) {
+				return c, fmt.Errorf("no targets %q: there are %s", name, strings.Join(target.Groups(), ", "))
+			}
+		}
 	}
 	c.workloads = strings.Split(*workloads, ",")
 	if err := c.checkWorkloads(); err != nil {

@@ -41,7 +41,8 @@ func run(ctx context.Context, args []string) (err error) {
 		return runTargets(ctx, c, folder)
 	}
 	env := &workload.Env{
-		Folder: folder, Peers: c.peers, Size: c.size, Rounds: c.rounds, Pages: c.pages, Seed: c.seed, Progress: progress,
+		Folder: folder, Peers: c.peers, Size: c.size, Rounds: c.rounds, Pages: c.pages, Seed: c.seed,
+		Warm: workload.WarmTime, Progress: progress,
 	}
 	r := newReport(c, args)
 	for _, g := range groups {

@@ -37,8 +37,8 @@ func (m *markdown) line(format string, args ...any) {
 	fmt.Fprintf(&m.text, format+"\n\n", args...)
 }
 
-// table writes a table; the first column is text.
-func (m *markdown) table(head []string, rows [][]string) {
+// table writes a table whose first columns are text and the others numbers.
+func (m *markdown) table(texts int, head []string, rows [][]string) {
 	if len(rows) == 0 {
 		return
 	}
@@ -47,7 +47,9 @@ func (m *markdown) table(head []string, rows [][]string) {
 	}
 	write(head)
 	rule := slices.Repeat([]string{"---:"}, len(head))
-	rule[0] = "---"
+	for i := range texts {
+		rule[i] = "---"
+	}
 	write(rule)
 	for _, row := range rows {
 		write(row)
@@ -73,12 +75,12 @@ func (m *markdown) settings() {
 			rows = append(rows, []string{path, version})
 		}
 	}
-	m.table([]string{"machine", ""}, rows)
+	m.table(2, []string{"machine", ""}, rows)
 	rows = nil
 	for _, p := range r.Peers {
 		rows = append(rows, []string{p.Name, p.About})
 	}
-	m.table([]string{"peer", "set up as"}, rows)
+	m.table(2, []string{"peer", "set up as"}, rows)
 }
 
 // names returns the peers of results, in the order in which they come.
@@ -116,7 +118,7 @@ func (m *markdown) matrix(results []*workload.Result, label func(*workload.Resul
 		}
 		rows = append(rows, row)
 	}
-	m.table(append([]string{""}, peers...), rows)
+	m.table(1, append([]string{""}, peers...), rows)
 	if smaller > 0 {
 		m.line("\\* at %d jobs, as the peer is too slow to fill with more.", smaller)
 	}
@@ -134,7 +136,7 @@ func (m *markdown) lists() {
 	for _, r := range lists {
 		rows = append(rows, []string{r.Workload, r.About})
 	}
-	m.table([]string{"page", "what it is"}, rows)
+	m.table(2, []string{"page", "what it is"}, rows)
 	m.line("Median time of a page, in µs. A dash is what a peer has no way to do.")
 	m.matrix(lists, workloadName, func(p *workload.Peer) string { return micros(p.Median) })
 	m.line("Times this library's, the median over the rounds of the ratio within each.")
@@ -155,7 +157,7 @@ func (m *markdown) lists() {
 		})
 	}
 	m.line("This library, a page:")
-	m.table([]string{"page", "median µs", "× floor", "keys examined", "allocations", "KB allocated"}, rows)
+	m.table(1, []string{"page", "median µs", "× floor", "keys examined", "allocations", "KB allocated"}, rows)
 }
 
 func (m *markdown) readers() {
@@ -248,5 +250,5 @@ func (m *markdown) targets() {
 		return
 	}
 	m.line("## What was to be reached")
-	m.table([]string{"", "measured", "bound", "", ""}, rows)
+	m.table(5, []string{"", "measured", "bound", "", ""}, rows)
 }

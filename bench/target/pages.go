@@ -47,7 +47,7 @@ func (r *Run) pages(ctx context.Context) ([]Target, error) {
 func (r *Run) page(ctx context.Context, l workload.List, set dataset.Set) (*workload.Result, error) {
 	env := workload.Env{
 		Folder: r.Folder, Peers: []peer.Peer{bytesFloor, theFloor, us},
-		Size: set.Size, Rounds: r.Rounds, Pages: r.Pages, Seed: r.Seed, Progress: r.Progress,
+		Size: set.Size, Rounds: r.Rounds, Pages: r.Pages, Seed: r.Seed, Warm: workload.WarmTime, Progress: r.Progress,
 	}
 	return env.Page(ctx, l, set.Size)
 }

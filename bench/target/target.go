@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/jobstore/jobstore/bench/cache"
@@ -82,31 +82,44 @@ type Run struct {
 // small is the store that a large one is compared with.
 const small = 10_000
 
-// All measures every target of the store itself. With only, those whose group
-// is named: pages, flat, adversarial, count, open, heap, create, import.
+// groups are the targets that are measured together.
+var groups = []struct {
+	name    string
+	measure func(*Run, context.Context) ([]Target, error)
+}{
+	{"pages", (*Run).pages},
+	{"flat", (*Run).flat},
+	{"adversarial", (*Run).adversarial},
+	{"count", (*Run).count},
+	{"open", (*Run).opening},
+	{"heap", (*Run).heap},
+	{"create", (*Run).create},
+	{"import", (*Run).bulk},
+}
+
+// Groups returns the names of what can be measured.
+func Groups() (names []string) {
+	for _, g := range groups {
+		names = append(names, g.name)
+	}
+	return names
+}
+
+// All measures the groups that only names, every one when it names none. After
+// an error it returns what it had by then.
 func (r *Run) All(ctx context.Context, only []string) ([]Target, error) {
 	var targets []Target
-	for _, group := range []struct {
-		name    string
-		measure func(context.Context) ([]Target, error)
-	}{
-		{"pages", r.pages}, {"flat", r.flat}, {"adversarial", r.adversarial}, {"count", r.count},
-		{"open", r.opening}, {"heap", r.heap}, {"create", r.create}, {"import", r.bulk},
-	} {
-		if len(only) > 0 && !contains(only, group.name) {
+	for _, g := range groups {
+		if len(only) > 0 && !slices.Contains(only, g.name) {
 			continue
 		}
-		measured, err := group.measure(ctx)
+		measured, err := g.measure(r, ctx)
 		if err != nil {
-			return targets, fmt.Errorf("%s: %w", group.name, err)
+			return targets, fmt.Errorf("%s: %w", g.name, err)
 		}
 		targets = append(targets, measured...)
 	}
 	return targets, nil
-}
-
-func contains(list []string, word string) bool {
-	return strings.Contains(","+strings.Join(list, ",")+",", ","+word+",")
 }
 
 func (r *Run) realistic() dataset.Set {

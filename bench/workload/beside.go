@@ -72,24 +72,31 @@ func (e *Env) together(ctx context.Context, l List, set dataset.Set, stores *sto
 		if writer && !canWrite {
 			continue
 		}
-		s := harness.Subject{Name: o.Name()}
-		for range readers {
-			// The stores have been written to since they were copied, so their
-			// answers are not compared here; those to the same queries were.
-			var lone checker
-			reader, each, err := lone.reader(ctx, o, pages)
-			if errors.Is(err, peer.ErrUnsupported) {
-				break
-			}
+		// The store has been written to since it was copied, so that its answers
+		// are not compared with others here; those to the same queries were.
+		var lone checker
+		reader, each, err := lone.reader(ctx, o, pages)
+		if errors.Is(err, peer.ErrUnsupported) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", l.Name, err)
+		}
+		defer func() { _ = reader.Close() }()
+		if err := e.warm(lister(ctx, reader, pages)); err != nil {
+			return nil, err
+		}
+		s := harness.Subject{Name: o.Name(), Ops: ops(e.Pages, each), Workers: []func(int) error{lister(ctx, reader, pages)}}
+		for range readers - 1 {
+			reader, err := o.store.Reader()
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", l.Name, err)
+				return nil, err
 			}
 			defer func() { _ = reader.Close() }()
-			s.Ops = ops(e.Pages, each)
+			if _, err := reader.List(ctx, pages[0]); err != nil { // prepares its statement
+				return nil, err
+			}
 			s.Workers = append(s.Workers, lister(ctx, reader, pages))
-		}
-		if len(s.Workers) == 0 {
-			continue
 		}
 		s.Ops = max(s.Ops, readers)
 		if writer {

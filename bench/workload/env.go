@@ -20,13 +20,17 @@ type Env struct {
 	Rounds   int
 	Pages    int // operations a round, of what takes microseconds
 	Seed     uint64
+	Warm     time.Duration // for how long a reader reads before it is timed, at most
 	Progress func(title string, total int) (add func(int), done func())
 }
+
+// WarmTime is a good Env.Warm.
+const WarmTime = 500 * time.Millisecond
 
 // A turn of a slow peer is cut down to about turnTime, but not below minOps
 // operations.
 const (
-	turnTime = 300 * time.Millisecond
+	turnTime = 200 * time.Millisecond
 	minOps   = 3
 )
 

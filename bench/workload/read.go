@@ -13,8 +13,10 @@ import (
 )
 
 // queries is how many different pages a workload goes through before it comes
-// to the first one again; the first checked of them are compared between the
-// peers, or as many of them as a slow one does in checkTime.
+// to the first one again. The first checked of them are compared between the
+// peers, or as many as a slow one does in checkTime. Then all are read once, or
+// as many as a slow peer does in Env.Warm: what is measured is a store that has
+// been open for a while.
 const (
 	queries   = 1 << 13
 	checked   = 64
@@ -43,8 +45,7 @@ func (e *Env) Page(ctx context.Context, l List, size int) (*Result, error) {
 	return e.page(ctx, l, set, e.large())
 }
 
-// page measures the pages of l for peers. Before that it compares the peers'
-// answers, which is also what warms them up.
+// page measures the pages of l for peers, once their answers were compared.
 func (e *Env) page(ctx context.Context, l List, set dataset.Set, peers []peer.Peer) (result *Result, err error) {
 	stores, err := e.open(ctx, set, peers)
 	if err != nil {
@@ -71,9 +72,11 @@ func (e *Env) page(ctx context.Context, l List, set dataset.Set, peers []peer.Pe
 				return nil, err
 			}
 		}
-		subjects = append(subjects, harness.Subject{
-			Name: o.Name(), Ops: ops(e.Pages, each), Workers: []func(int) error{lister(ctx, reader, pages)},
-		})
+		do := lister(ctx, reader, pages)
+		if err := e.warm(do); err != nil {
+			return nil, err
+		}
+		subjects = append(subjects, harness.Subject{Name: o.Name(), Ops: ops(e.Pages, each), Workers: []func(int) error{do}})
 	}
 	series, err := e.interleave(fmt.Sprintf("%s of %s", l.Name, set), e.schedule(), subjects)
 	if err != nil {
@@ -91,6 +94,16 @@ func lister(ctx context.Context, reader peer.Reader, pages []jobstore.Query) fun
 		_, err := reader.List(ctx, pages[op%len(pages)])
 		return err
 	}
+}
+
+func (e *Env) warm(do func(int) error) error {
+	start := time.Now()
+	for op := 0; op < queries && time.Since(start) < e.Warm; op++ {
+		if err := do(op); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // A checker compares the answers of peers with those of the first.

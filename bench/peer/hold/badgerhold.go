@@ -2,8 +2,10 @@ package hold
 
 import (
 	"context"
+	"iter"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/timshannon/badgerhold/v4"
@@ -34,10 +36,13 @@ func (badgerholdPeer) Open(dir string, mode peer.Mode) (peer.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &badgerholdStore{store}, nil
+	return &badgerholdStore{Store: store}, nil
 }
 
-type badgerholdStore struct{ *badgerhold.Store }
+type badgerholdStore struct {
+	*badgerhold.Store
+	mu sync.Mutex // of inserts, which would conflict on the lists of keys and try again
+}
 
 func (s *badgerholdStore) Import(_ context.Context, jobs []*jobstore.Job) error {
 	// A transaction holds what fits into a memtable, and every insert writes the
@@ -61,6 +66,8 @@ func (s *badgerholdStore) Import(_ context.Context, jobs []*jobstore.Job) error 
 
 func (s *badgerholdStore) Create(_ context.Context, job *jobstore.Job) error {
 	job.ID = peer.NewID()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return s.Insert(string(job.ID), rowOf(job))
 }
 
@@ -99,6 +106,13 @@ func (r badgerholdReader) List(_ context.Context, q jobstore.Query) ([]jobstore.
 		slices.Reverse(rows)
 	}
 	return jobsOf(rows), nil
+}
+
+// Walk finds all rows at once.
+func (r badgerholdReader) Walk(context.Context) iter.Seq2[jobstore.Job, error] {
+	var rows []row
+	err := r.store.Find(&rows, (&badgerhold.Query{}).SortBy("ID").Reverse())
+	return each(rows, err)
 }
 
 func badgerholdQuery(p page) *badgerhold.Query {

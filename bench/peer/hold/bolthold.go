@@ -2,6 +2,7 @@ package hold
 
 import (
 	"context"
+	"iter"
 	"path/filepath"
 	"slices"
 
@@ -90,6 +91,13 @@ func (r boltholdReader) List(_ context.Context, q jobstore.Query) ([]jobstore.Jo
 		slices.Reverse(rows)
 	}
 	return jobsOf(rows), nil
+}
+
+// Walk finds all rows at once.
+func (r boltholdReader) Walk(context.Context) iter.Seq2[jobstore.Job, error] {
+	var rows []row
+	err := r.store.Find(&rows, (&bolthold.Query{}).SortBy("ID").Reverse())
+	return each(rows, err)
 }
 
 func boltholdQuery(p page) *bolthold.Query {

@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"encoding/gob"
 	"fmt"
+	"iter"
 
 	"github.com/jobstore/jobstore"
 	"github.com/jobstore/jobstore/bench/peer"
@@ -86,6 +87,21 @@ func jobsOf(rows []row) []jobstore.Job {
 		jobs[i] = rows[i].Job
 	}
 	return jobs
+}
+
+// each yields the jobs of rows, or err.
+func each(rows []row, err error) iter.Seq2[jobstore.Job, error] {
+	return func(yield func(jobstore.Job, error) bool) {
+		if err != nil {
+			yield(jobstore.Job{}, err)
+			return
+		}
+		for i := range rows {
+			if !yield(rows[i].Job, nil) {
+				return
+			}
+		}
+	}
 }
 
 // A page is a query as both of them can put it.
