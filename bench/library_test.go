@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -105,15 +106,18 @@ func BenchmarkPage(b *testing.B) {
 
 func BenchmarkCount(b *testing.B) {
 	facts := folder.Facts(set(dataset.Realistic))
-	for name, q := range map[string]jobstore.Query{
-		"kind+status": {Kind: jobstore.KindVideo, Status: jobstore.StatusSucceeded},
-		"hot input":   {Input: facts.Hot[0]},
+	for _, count := range []struct {
+		name  string
+		query jobstore.Query
+	}{
+		{"kind+status", jobstore.Query{Kind: jobstore.KindVideo, Status: jobstore.StatusSucceeded}},
+		{"hot input", jobstore.Query{Input: facts.Hot[0]}},
 	} {
-		b.Run(name, func(b *testing.B) {
+		b.Run(count.name, func(b *testing.B) {
 			store := openStore(b, dataset.Realistic)
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := store.Count(b.Context(), q); err != nil {
+				if _, err := store.Count(b.Context(), count.query); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -178,34 +182,31 @@ func BenchmarkOpen(b *testing.B) {
 
 func BenchmarkCreate(b *testing.B) {
 	jobs := slices.Collect(dataset.Set{Name: dataset.Realistic, Size: 1000, Seed: 2}.Jobs())
-	for _, goroutines := range []int{1, 8, 64} {
+	create := func(b *testing.B, store *jobstore.Store, i int) {
+		job := *jobs[i%len(jobs)]
+		job.ID = ""
+		if err := store.Create(context.Background(), &job); err != nil {
+			b.Error(err)
+		}
+	}
+	b.Run("goroutines=1", func(b *testing.B) {
+		store := openCopy(b)
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			create(b, store, i)
+		}
+	})
+	for _, goroutines := range []int{8, 64} {
 		b.Run(fmt.Sprintf("goroutines=%d", goroutines), func(b *testing.B) {
 			store := openCopy(b)
 			b.ReportAllocs()
-			next := make(chan int)
-			go func() {
-				defer close(next)
-				for i := 0; b.Loop(); i++ {
-					next <- i
+			b.SetParallelism(max(1, goroutines/runtime.GOMAXPROCS(0)))
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				for i := 0; pb.Next(); i++ {
+					create(b, store, i)
 				}
-			}()
-			errs := make(chan error, goroutines)
-			for range goroutines {
-				go func() {
-					var err error
-					for i := range next {
-						job := *jobs[i%len(jobs)]
-						job.ID = ""
-						err = errors.Join(err, store.Create(context.Background(), &job))
-					}
-					errs <- err
-				}()
-			}
-			for range goroutines {
-				if err := <-errs; err != nil {
-					b.Error(err)
-				}
-			}
+			})
 		})
 	}
 }
