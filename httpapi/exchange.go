@@ -54,7 +54,8 @@ func isRequestID(id string) bool {
 func (x *exchange) end() {
 	panicked := recover()
 	// Half a response is told from a whole one by a broken connection alone.
-	abort := panicked == http.ErrAbortHandler || panicked != nil && x.status != 0
+	err, _ := panicked.(error)
+	abort := errors.Is(err, http.ErrAbortHandler) || panicked != nil && x.status != 0
 	switch {
 	case abort:
 		x.err = fmt.Errorf("panic: %v", panicked)

@@ -133,8 +133,10 @@ func TestPanic(t *testing.T) {
 
 	// The one panic that is meant for the server reaches it.
 	broken.get = func() error { panic(http.ErrAbortHandler) }
-	_, err := http.Get(server.URL + "/jobs/job_abc")
-	assert.Error(t, err)
+	resp, err := http.Get(server.URL + "/jobs/job_abc")
+	if !assert.Error(t, err) {
+		_ = resp.Body.Close()
+	}
 }
 
 func TestReadOnlyStore(t *testing.T) {

@@ -61,7 +61,7 @@ func TestServeFinishes(t *testing.T) {
 	got := <-answers
 	assert.Equal(t, http.StatusCreated, got.StatusCode)
 	assert.NoError(t, <-ended)
-	_, err = slow.Store.Get(t.Context(), got.job(t).ID)
+	_, err = slow.Get(t.Context(), got.job(t).ID)
 	assert.NoError(t, err)
 }
 

@@ -22,11 +22,11 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	l, err := net.Listen("tcp", "127.0.0.1:8080")
 	if err == nil {
 		err = run(ctx, l, "jobs.db", "secret")
 	}
+	stop()
 	if err != nil {
 		slog.Error(err.Error())
 		os.Exit(1)

@@ -60,9 +60,16 @@ func (e *remoteError) Unwrap() error {
 	}[e.kind]
 }
 
+// An answer is a server's response that is no refusal.
+type answer struct {
+	unchanged bool // it is the one that If-None-Match named
+	header    http.Header
+	body      io.Reader
+}
+
 // do sends a request for target, a path with or without a query, and hands the
-// answer to read if it is a success.
-func (r *remote) do(ctx context.Context, method, target string, header http.Header, body any, read func(*http.Response) error) error {
+// answer to read.
+func (r *remote) do(ctx context.Context, method, target string, header http.Header, body any, read func(answer) error) error {
 	var text io.Reader = http.NoBody
 	if body != nil {
 		data, err := json.Marshal(body)
@@ -89,28 +96,29 @@ func (r *remote) do(ctx context.Context, method, target string, header http.Head
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode >= 300 && resp.StatusCode != http.StatusNotModified {
-		return r.refusal(resp)
+	unchanged := resp.StatusCode == http.StatusNotModified
+	if resp.StatusCode >= 300 && !unchanged {
+		return r.refusal(resp.Status, resp.Body)
 	}
-	return read(resp)
+	return read(answer{unchanged, resp.Header, resp.Body})
 }
 
-func (r *remote) refusal(resp *http.Response) error {
+func (r *remote) refusal(status string, body io.Reader) error {
 	var told struct{ Kind, Message string }
-	text, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	text, err := io.ReadAll(io.LimitReader(body, 64<<10))
 	if err == nil {
 		err = json.Unmarshal(text, &told)
 	}
 	if err != nil || told.Kind == "" {
-		return fmt.Errorf("%s answered %s, as no jobs API does", r.base.Redacted(), resp.Status)
+		return fmt.Errorf("%s answered %s, as no jobs API does", r.base.Redacted(), status)
 	}
 	return &remoteError{r.base.Redacted(), told.Kind, told.Message}
 }
 
 // job returns what reads a job into j. The API says [] where a store has nil.
-func (r *remote) job(j *jobstore.Job) func(*http.Response) error {
-	return func(resp *http.Response) error {
-		if err := r.decode(resp, j); err != nil {
+func (r *remote) job(j *jobstore.Job) func(answer) error {
+	return func(a answer) error {
+		if err := r.decode(a, j); err != nil {
 			return err
 		}
 		if string(j.Tasks) == "[]" {
@@ -120,8 +128,8 @@ func (r *remote) job(j *jobstore.Job) func(*http.Response) error {
 	}
 }
 
-func (r *remote) decode(resp *http.Response, v any) error {
-	if err := json.NewDecoder(resp.Body).Decode(v); err != nil {
+func (r *remote) decode(a answer, v any) error {
+	if err := json.NewDecoder(a.body).Decode(v); err != nil {
 		// Not with %w: it may be ErrInvalid, which would blame the call.
 		return fmt.Errorf("%s answered something else than jobs: %v", r.base.Redacted(), err)
 	}
@@ -136,16 +144,16 @@ func (r *remote) List(ctx context.Context, q jobstore.Query) (page jobstore.Page
 	if target == r.last.target {
 		header.Set("If-None-Match", r.last.tag)
 	}
-	err = r.do(ctx, http.MethodGet, target, header, nil, func(resp *http.Response) error {
-		if resp.StatusCode == http.StatusNotModified {
+	err = r.do(ctx, http.MethodGet, target, header, nil, func(a answer) error {
+		if a.unchanged {
 			page = r.last.page
 			return nil
 		}
-		page.HasMore = resp.Header.Get("Has-More") == "true"
-		if err := r.decode(resp, &page.Jobs); err != nil {
+		page.HasMore = a.header.Get("Has-More") == "true"
+		if err := r.decode(a, &page.Jobs); err != nil {
 			return err
 		}
-		r.last.target, r.last.tag, r.last.page = target, resp.Header.Get("ETag"), page
+		r.last.target, r.last.tag, r.last.page = target, a.header.Get("ETag"), page
 		return nil
 	})
 	return page, err
@@ -269,7 +277,7 @@ func (r *remote) Update(ctx context.Context, id jobstore.ID, fn func(*jobstore.J
 // Delete is jobstore.Store.Delete, one job after the other.
 func (r *remote) Delete(ctx context.Context, ids ...jobstore.ID) (deleted int, err error) {
 	for _, id := range ids {
-		err := r.do(ctx, http.MethodDelete, jobTarget(id), nil, nil, func(*http.Response) error { return nil })
+		err := r.do(ctx, http.MethodDelete, jobTarget(id), nil, nil, func(answer) error { return nil })
 		switch {
 		case err == nil:
 			deleted++

@@ -36,8 +36,7 @@ func (l *lister) watch(cmd *cobra.Command) error {
 	for {
 		page, err := l.watched(cmd, with)
 		switch {
-		case cmd.Context().Err() != nil:
-			return nil // Ctrl-C is how a watch ends
+		case cmd.Context().Err() != nil: // Ctrl-C is how a watch ends
 		case err == nil:
 			if err := view(page); err != nil {
 				return err
