@@ -64,7 +64,7 @@ func parseFlags(args []string) (config, error) {
 	flags.Uint64Var(&c.seed, "seed", 1, "seed of the dataset, the queries and the order of the peers")
 	flags.StringVar(&c.data, "data", filepath.Join(os.TempDir(), "jobstore-bench"), "folder that keeps the stores that were built, for the next run")
 	flags.BoolVar(&c.rebuild, "rebuild", false, "build the stores anew")
-	sizes := flags.String("sizes", "", "sizes of the stores of the group sizes, separated by commas (default from 10000 up to -size)")
+	sizes := flags.String("sizes", "", "sizes of the stores of the group sizes, separated by commas (default from 10000 up to -size; those beyond it are measured for jobstore alone)")
 	flags.StringVar(&c.out, "out", "", `folder for the report and its plots (default "results" when all workloads are measured)`)
 	flags.StringVar(&c.render, "render", "", "write the report in this folder anew from its JSON, and measure nothing")
 	flags.StringVar(&c.profile, "cpuprofile", "", "write a CPU profile to this file; samples are labelled with the peer (go tool pprof -tagfocus jobstore)")

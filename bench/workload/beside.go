@@ -38,7 +38,7 @@ func (e *Env) Readers(ctx context.Context, lists []List) (results []*Result, err
 
 func (e *Env) readersOf(ctx context.Context, set dataset.Set, lists []List) (results []*Result, err error) {
 	var peers []peer.Peer
-	for _, p := range e.large() {
+	for _, p := range e.holding(e.Size) {
 		if peer.Answers(p) { // the floor of bytes has the same files as the other
 			peers = append(peers, p)
 		}

@@ -15,7 +15,7 @@ import (
 // Depth measures pages at several depths, for those who page by OFFSET too.
 func (e *Env) Depth(ctx context.Context) (results []*Result, err error) {
 	set := e.Set(dataset.Realistic)
-	stores, err := e.open(ctx, set, e.large())
+	stores, err := e.open(ctx, set, e.holding(e.Size))
 	if err != nil {
 		return nil, err
 	}

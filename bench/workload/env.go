@@ -137,14 +137,14 @@ func (s *stores) add(p peer.Peer, dir string, mode peer.Mode) error {
 	return nil
 }
 
-// large returns the peers that hold e.Size jobs, small the others.
-func (e *Env) large() (large []peer.Peer) {
+// holding returns the peers that hold so many jobs.
+func (e *Env) holding(size int) (holding []peer.Peer) {
 	for _, p := range e.Peers {
-		if p.MaxSize() == 0 || p.MaxSize() >= e.Size {
-			large = append(large, p)
+		if p.MaxSize() == 0 || p.MaxSize() >= size {
+			holding = append(holding, p)
 		}
 	}
-	return large
+	return holding
 }
 
 // small returns the peers that hold fewer than e.Size jobs, and how many they
@@ -172,7 +172,7 @@ type measure func(ctx context.Context, set dataset.Set, peers []peer.Peer) (*Res
 // atBothSizes runs m for the large peers, and for the small ones at their size,
 // whose figures it adds.
 func (e *Env) atBothSizes(ctx context.Context, set dataset.Set, m measure) (*Result, error) {
-	result, err := m(ctx, set, e.large())
+	result, err := m(ctx, set, e.holding(e.Size))
 	if err != nil {
 		return nil, err
 	}

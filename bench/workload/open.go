@@ -23,7 +23,7 @@ func (e *Env) Open(ctx context.Context) (results []*Result, err error) {
 		Unit: "bytes", Set: set.Name, Size: set.Size,
 	}
 	var names []string
-	peers := e.large()
+	peers := e.holding(e.Size)
 	add, done := e.Progress("open "+set.String(), len(peers))
 	defer done()
 	for _, p := range peers {

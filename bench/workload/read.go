@@ -42,7 +42,7 @@ func (e *Env) Lists(ctx context.Context, lists []List) ([]*Result, error) {
 func (e *Env) Page(ctx context.Context, l List, size int) (*Result, error) {
 	set := e.Set(l.Set)
 	set.Size = size
-	return e.page(ctx, l, set, e.large())
+	return e.page(ctx, l, set, e.holding(size))
 }
 
 // page measures the pages of l for peers, once their answers were compared.

@@ -61,7 +61,7 @@ func (e *Env) Creates(ctx context.Context, extra []peer.Peer) (results []*Result
 
 // writers returns the peers of the run that write, each file once.
 func (e *Env) writers() (writers []peer.Peer) {
-	for _, p := range e.large() {
+	for _, p := range e.holding(e.Size) {
 		if peer.Answers(p) && p.Name() != Floor {
 			writers = append(writers, p)
 		}
