@@ -23,20 +23,20 @@ func TestRun(t *testing.T) {
 	base := "http://" + l.Addr().String()
 
 	for range 2 {
-		resp, _ := do(t, "POST", base+"/media/v1/jobs", `{"kind":"video","input":"https://example.com/a.mp4"}`)
-		assert.Equal(t, http.StatusCreated, resp.StatusCode)
-		assert.Contains(t, resp.Header.Get("Location"), base+"/media/v1/jobs/job_")
+		status, header, _ := do(t, "POST", base+"/media/v1/jobs", `{"kind":"video","input":"https://example.com/a.mp4"}`)
+		assert.Equal(t, http.StatusCreated, status)
+		assert.Contains(t, header.Get("Location"), base+"/media/v1/jobs/job_")
 	}
-	resp, body := do(t, "GET", base+"/media/v1/jobs?limit=1", "")
-	assert.Equal(t, http.StatusOK, resp.StatusCode)
+	status, header, body := do(t, "GET", base+"/media/v1/jobs?limit=1", "")
+	assert.Equal(t, http.StatusOK, status)
 	assert.Equal(t, 1, strings.Count(body, `"object":"job"`))
-	assert.Contains(t, resp.Header.Get("Link"), "<"+base+"/media/v1/jobs?after=job_")
-	assert.Equal(t, "https://app.example.com", resp.Header.Get("Access-Control-Allow-Origin"))
-	assert.Equal(t, []string{"Origin", "Accept-Encoding"}, resp.Header.Values("Vary"))
-	_, body = do(t, "GET", base+"/", "")
+	assert.Contains(t, header.Get("Link"), "<"+base+"/media/v1/jobs?after=job_")
+	assert.Equal(t, "https://app.example.com", header.Get("Access-Control-Allow-Origin"))
+	assert.Equal(t, []string{"Origin", "Accept-Encoding"}, header.Values("Vary"))
+	_, _, body = do(t, "GET", base+"/", "")
 	assert.Equal(t, "2 jobs to do\n", body)
 
-	resp, err = http.Get(base + "/media/v1/jobs")
+	resp, err := http.Get(base + "/media/v1/jobs")
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	assert.Equal(t, http.StatusUnauthorized, resp.StatusCode)
@@ -45,7 +45,7 @@ func TestRun(t *testing.T) {
 	assert.NoError(t, <-ended)
 }
 
-func do(t *testing.T, method, url, body string) (*http.Response, string) {
+func do(t *testing.T, method, url, body string) (status int, header http.Header, read string) {
 	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	require.NoError(t, err)
 	r.Header.Set("Authorization", "Bearer secret")
@@ -56,5 +56,5 @@ func do(t *testing.T, method, url, body string) (*http.Response, string) {
 	data, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
-	return resp, string(data)
+	return resp.StatusCode, resp.Header, string(data)
 }
