@@ -22,6 +22,9 @@ import (
 // cannot be stored, ErrFull, ErrReadOnly, ErrClosed, ErrCorrupt,
 // ErrCommitUnknown, or the error of ctx.
 func (s *Store) Create(ctx context.Context, jobs ...*Job) error {
+	if err := s.ready(ctx); err != nil {
+		return err
+	}
 	made := make([]Job, len(jobs))
 	op := &operation{jobs: len(jobs)}
 	for i, j := range jobs {
@@ -105,8 +108,8 @@ func (g *group) create(jobs []Job) error {
 // It fails with a FieldError for a job that cannot be stored, ErrFull,
 // ErrReadOnly, ErrClosed, ErrCorrupt, ErrCommitUnknown, or the error of ctx.
 func (s *Store) Put(ctx context.Context, jobs ...*Job) error {
-	if s == nil || s.db == nil {
-		return ErrClosed
+	if err := s.ready(ctx); err != nil {
+		return err
 	}
 	puts := make([]put, 0, len(jobs))
 	op := &operation{jobs: len(jobs)}
@@ -182,11 +185,11 @@ func (g *group) replace(puts []put) error {
 // that cannot be stored, ErrFull, ErrReadOnly, ErrClosed, ErrCorrupt,
 // ErrCommitUnknown, or the error of ctx. After an error nothing has changed.
 func (s *Store) Update(ctx context.Context, id ID, fn func(*Job) error) (Job, error) {
+	if err := s.ready(ctx); err != nil {
+		return Job{}, err
+	}
 	if fn == nil {
 		return Job{}, fieldError("fn", "", "is nil")
-	}
-	if s != nil && s.db != nil && s.options.ReadOnly {
-		return Job{}, ErrReadOnly
 	}
 	for {
 		job, err := s.tryUpdate(ctx, id, fn)
@@ -249,6 +252,9 @@ func (s *Store) tryUpdate(ctx context.Context, id ID, fn func(*Job) error) (Job,
 // It fails with a FieldError for a malformed ID, ErrFull, ErrReadOnly,
 // ErrClosed, ErrCorrupt, ErrCommitUnknown, or the error of ctx.
 func (s *Store) Delete(ctx context.Context, ids ...ID) (deleted int, err error) {
+	if err := s.ready(ctx); err != nil {
+		return 0, err
+	}
 	for _, id := range ids {
 		if err := id.validate("id"); err != nil {
 			return 0, err

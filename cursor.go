@@ -20,8 +20,9 @@ type Page struct {
 	HasMore bool
 }
 
-// Next returns the query for the page after p, which q gave, and whether there
-// is one.
+// Next returns the query for the page after p, which q gave, and false when there
+// is none. A page that was read with Before alone always has one, though nothing
+// may be left in it: it starts past the last job of p.
 func (p Page) Next(q Query) (Query, bool) {
 	if len(p.Jobs) == 0 || !q.backward() && !p.HasMore {
 		return Query{}, false
@@ -33,9 +34,10 @@ func (p Page) Next(q Query) (Query, bool) {
 	return q, true
 }
 
-// Prev returns the query for the page ahead of p, which q gave, and whether
-// there is one. There is none ahead of a page without cursors, nor of one with
-// both: the end of a range cannot be asked for.
+// Prev returns the query for the page ahead of p, which q gave, and false when
+// there is none. There is none ahead of a page without cursors, nor of one with
+// both: the end of a range cannot be asked for. A page that was read with After
+// alone always has one, though nothing may be left in it.
 func (p Page) Prev(q Query) (Query, bool) {
 	if len(p.Jobs) == 0 || q.After == "" && !q.backward() || q.backward() && !p.HasMore ||
 		q.After != "" && q.Before != "" {
@@ -106,6 +108,7 @@ func (s *Store) list(ctx context.Context, q Query) (Page, Plan, error) {
 // whatever is written meanwhile.
 func (s *Store) All(ctx context.Context, q Query) iter.Seq2[Job, error] {
 	return func(yield func(Job, error) bool) {
+		q := q // the sequence may be walked again
 		q.Limit = 0
 		if err := q.Validate(); err != nil {
 			yield(Job{}, err)

@@ -76,6 +76,9 @@ func (j *Job) UnmarshalJSON(data []byte) error {
 		UpdatedAt  *int64          `json:"updated_at"`
 		Tasks      json.RawMessage `json:"tasks"`
 	}
+	if string(data) == "null" {
+		return nil // as in encoding/json, null changes nothing
+	}
 	if !utf8.Valid(data) {
 		return fmt.Errorf("%w: job is not valid UTF-8", ErrInvalid)
 	}

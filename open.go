@@ -93,16 +93,18 @@ func (s *Store) prepareFile() error {
 	case info.Size() == 0:
 		return fmt.Errorf("%w: it is empty", ErrFormat)
 	}
-	// Before the engine trusts its meta pages.
+	// Only a guess, which the engine has to be told before it opens the file:
+	// without the lock, a file that is written to can look like anything.
 	f, err := os.Open(s.path)
 	if err != nil {
 		return withoutPath(err)
 	}
-	meta, err := checkMeta(f)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
+	if meta, err := checkMeta(f); err == nil {
+		s.freelistKept = meta.freelist != noFreelist
 	}
-	s.freelistKept = meta.freelist != noFreelist
+	if err := f.Close(); err != nil {
+		return withoutPath(err)
+	}
 	return nil
 }
 

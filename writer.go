@@ -70,19 +70,26 @@ func newWriter(s *Store) *writer {
 	return w
 }
 
+// ready returns why no operation can be begun, or nil.
+func (s *Store) ready(ctx context.Context) error {
+	switch {
+	case s == nil || s.db == nil || s.closed.Load():
+		return ErrClosed
+	case s.writer == nil:
+		return ErrReadOnly
+	case ctx != nil:
+		return ctx.Err()
+	}
+	return nil
+}
+
 // submit hands op to the writer and waits for its outcome.
 func (s *Store) submit(ctx context.Context, op *operation) error {
-	if s == nil || s.db == nil || s.closed.Load() {
-		return ErrClosed
-	}
-	if s.writer == nil {
-		return ErrReadOnly
+	if err := s.ready(ctx); err != nil {
+		return err
 	}
 	if ctx == nil {
 		ctx = context.Background()
-	}
-	if err := ctx.Err(); err != nil {
-		return err
 	}
 	op.done = make(chan struct{})
 	if err := s.writer.enqueue(op); err != nil {
