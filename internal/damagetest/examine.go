@@ -130,7 +130,7 @@ type exam struct {
 func (x *exam) verdict() Verdict {
 	switch {
 	case x.wrong != "":
-		return Verdict{Wrong, x.wrong}
+		return Verdict{Wrong, x.wrong + "; check: " + x.checks}
 	case x.short != "" && x.checks == "":
 		return Verdict{Silent, x.short}
 	case x.short != "":
