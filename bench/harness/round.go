@@ -81,10 +81,7 @@ func Interleave(s Schedule, subjects []Subject, progress func()) ([]Series, erro
 
 func takeTurn(s *Subject, first, ops int) (Round, error) {
 	turn := Round{Samples: make([]time.Duration, ops)}
-	stop, err := s.startBeside()
-	if err != nil {
-		return turn, err
-	}
+	stop := s.startBeside()
 	// Nobody pays for the garbage of the one before.
 	runtime.GC()
 	var before, after runtime.MemStats
@@ -136,9 +133,9 @@ func work(do func(op int) error, samples []time.Duration, first, from, step int)
 }
 
 // startBeside runs s.Beside until the function that it returns is called.
-func (s *Subject) startBeside() (stop func() error, err error) {
+func (s *Subject) startBeside() (stop func() error) {
 	if s.Beside == nil {
-		return func() error { return nil }, nil
+		return func() error { return nil }
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	outcome := make(chan error, 1)
@@ -146,5 +143,5 @@ func (s *Subject) startBeside() (stop func() error, err error) {
 	return func() error {
 		cancel()
 		return <-outcome
-	}, nil
+	}
 }

@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"image/color"
-	"math"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
@@ -23,64 +21,6 @@ import (
 
 // A plotFile is a plot that was written as SVG and PNG.
 type plotFile struct{ name, title string }
-
-// A style tells peers apart by colour and by shape, so that they differ in
-// black and white too. The colours are those of Okabe and Ito.
-type style struct {
-	color color.Color
-	shape draw.GlyphDrawer
-	dash  []vg.Length
-}
-
-func rgb(hex uint32) color.Color {
-	return color.RGBA{R: uint8(hex >> 16), G: uint8(hex >> 8), B: uint8(hex), A: 255}
-}
-
-var styles = map[string]style{
-	"floor-bytes":     {rgb(0x999999), draw.PlusGlyph{}, []vg.Length{1, 2}},
-	"floor":           {rgb(0x777777), draw.CrossGlyph{}, []vg.Length{4, 2}},
-	"jobstore":        {rgb(0x000000), draw.CircleGlyph{}, nil},
-	"mattn":           {rgb(0x0072B2), draw.BoxGlyph{}, nil},
-	"mattn-single":    {rgb(0x56B4E9), draw.SquareGlyph{}, []vg.Length{4, 2}},
-	"mattn-grouped":   {rgb(0x003366), diamond{}, []vg.Length{6, 2, 1, 2}},
-	"modernc":         {rgb(0xD55E00), draw.PyramidGlyph{}, nil},
-	"modernc-single":  {rgb(0xE69F00), draw.TriangleGlyph{}, []vg.Length{4, 2}},
-	"modernc-grouped": {rgb(0x8B2500), draw.PlusGlyph{}, []vg.Length{6, 2, 1, 2}},
-	"river":           {rgb(0xCC79A7), draw.RingGlyph{}, nil},
-	"pebble":          {rgb(0x009E73), diamond{filled: true}, nil},
-	"bolthold":        {rgb(0x8C6D31), diamond{}, []vg.Length{1, 2}},
-	"badgerhold":      {rgb(0x6A3D9A), draw.PlusGlyph{}, []vg.Length{1, 2}},
-	"bbolt-plain":     {rgb(0x777777), draw.CrossGlyph{}, []vg.Length{4, 2}},
-	"bbolt-tuned":     {rgb(0xBBBBBB), draw.PlusGlyph{}, []vg.Length{1, 2}},
-
-	"mattn" + workload.OffsetSuffix:   {rgb(0x0072B2), draw.SquareGlyph{}, []vg.Length{4, 2}},
-	"modernc" + workload.OffsetSuffix: {rgb(0xD55E00), draw.TriangleGlyph{}, []vg.Length{4, 2}},
-}
-
-func styleOf(peer string) style {
-	if s, ok := styles[peer]; ok {
-		return s
-	}
-	return style{rgb(0xF0E442), draw.PlusGlyph{}, nil}
-}
-
-// A diamond is a square on its corner.
-type diamond struct{ filled bool }
-
-func (d diamond) DrawGlyph(c *draw.Canvas, s draw.GlyphStyle, p vg.Point) {
-	r := s.Radius * 1.2
-	var path vg.Path
-	path.Move(vg.Point{X: p.X, Y: p.Y + r})
-	path.Line(vg.Point{X: p.X + r, Y: p.Y})
-	path.Line(vg.Point{X: p.X, Y: p.Y - r})
-	path.Line(vg.Point{X: p.X - r, Y: p.Y})
-	path.Close()
-	if d.filled {
-		c.Fill(path)
-		return
-	}
-	c.Stroke(path)
-}
 
 const (
 	glyphRadius = 3.5
@@ -173,7 +113,7 @@ func (f *figure) label(name string, thumbs ...plot.Thumbnailer) {
 
 func (f *figure) draw(c draw.Canvas) {
 	c.SetColor(color.White)
-	c.Fill(c.Rectangle.Path())
+	c.Fill(c.Path())
 	const margin = 10
 	c = draw.Crop(c, margin, -margin, margin, -margin)
 	panels := draw.Crop(c, 0, -legendWidth, 0, 0)
@@ -220,7 +160,7 @@ func (r *Report) latency() (*figure, error) {
 	}
 	p.Y.Tick.Marker = plot.ConstantTicks(ticks)
 	p.Y.Tick.Length = 0
-	p.Y.LineStyle.Width = 0
+	p.Y.Width = 0
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Color = rgb(0xDDDDDD), rgb(0xEEEEEE)
 	p.Add(grid)
@@ -358,60 +298,3 @@ func (f *figure) curves(p *plot.Plot, results []*workload.Result, x func(*worklo
 }
 
 func micro(p *workload.Peer) float64 { return float64(p.Median) / 1000 }
-
-func logarithmic(axis *plot.Axis) {
-	axis.Scale = plot.LogScale{}
-	axis.Tick.Marker = decades{}
-}
-
-// widen leaves room at both ends of a logarithmic axis.
-func widen(axis *plot.Axis, factor float64) {
-	axis.Min, axis.Max = axis.Min/factor, axis.Max*factor
-}
-
-// decades are ticks at 1, 2 and 5 of each power of ten, or where there are many,
-// at the powers alone.
-type decades struct{}
-
-func (decades) Ticks(low, high float64) (ticks []plot.Tick) {
-	span := math.Log10(high / low)
-	steps := []float64{1, 2, 5}
-	if span > 3 {
-		steps = []float64{1}
-	}
-	for power := math.Pow(10, math.Floor(math.Log10(low))); power <= high; power *= 10 {
-		for _, step := range steps {
-			if v := power * step; low <= v && v <= high {
-				ticks = append(ticks, plot.Tick{Value: v, Label: plain(v)})
-			}
-		}
-	}
-	return ticks
-}
-
-// plain writes a tick's number with its thousands apart.
-func plain(v float64) string {
-	if v < 1 {
-		return strconv.FormatFloat(v, 'g', 2, 64)
-	}
-	digits := strconv.FormatFloat(v, 'f', 0, 64)
-	var b strings.Builder
-	for i, c := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(c)
-	}
-	return b.String()
-}
-
-// short writes a number of jobs.
-func short(n int) string {
-	switch {
-	case n >= 1_000_000 && n%1_000_000 == 0:
-		return fmt.Sprintf("%dM", n/1_000_000)
-	case n >= 1_000 && n%1_000 == 0:
-		return fmt.Sprintf("%dk", n/1_000)
-	}
-	return strconv.Itoa(n)
-}

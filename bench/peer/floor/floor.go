@@ -359,8 +359,8 @@ func place(c *bbolt.Cursor, prefix []byte, position jobstore.ID, reverse bool) (
 		c.Seek(append(prefix, peer.Suffix(position)...))
 		return c.Prev()
 	case position != "":
-		start := append(prefix, peer.Suffix(position)...)
-		if key, value = c.Seek(start); bytes.Equal(key, start) {
+		prefix = append(prefix, peer.Suffix(position)...)
+		if key, value = c.Seek(prefix); bytes.Equal(key, prefix) {
 			key, value = c.Next()
 		}
 		return key, value
