@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"gonum.org/v1/plot"
@@ -243,7 +244,9 @@ func (r *Report) byDepth() (*figure, error) {
 	}
 	f := newFigure(760, 420)
 	p := f.panel(fmt.Sprintf("A page by its depth, %s jobs", short(r.Size)), "depth, % of the jobs", "µs, median, logarithmic")
-	if err := f.curves(p, results, func(r *workload.Result) float64 { return float64(r.Percent) }, micro); err != nil {
+	depth := func(r *workload.Result) float64 { return float64(r.Percent) }
+	// The indexes make no difference here.
+	if err := f.curves(p, results, depth, micro, "mattn-single", "modernc-single"); err != nil {
 		return nil, err
 	}
 	logarithmic(&p.Y)
@@ -275,8 +278,8 @@ func (r *Report) creates() (*figure, error) {
 	return f, nil
 }
 
-// curves adds a curve for each peer of results.
-func (f *figure) curves(p *plot.Plot, results []*workload.Result, x func(*workload.Result) float64, y func(*workload.Peer) float64) error {
+// curves adds a curve for each peer of results but those to be left out.
+func (f *figure) curves(p *plot.Plot, results []*workload.Result, x func(*workload.Result) float64, y func(*workload.Peer) float64, without ...string) error {
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Color = rgb(0xEEEEEE), rgb(0xDDDDDD)
 	p.Add(grid)
@@ -287,7 +290,7 @@ func (f *figure) curves(p *plot.Plot, results []*workload.Result, x func(*worklo
 				points = append(points, plotter.XY{X: x(r), Y: y(peer)})
 			}
 		}
-		if len(points) == 0 {
+		if len(points) == 0 || slices.Contains(without, name) {
 			continue
 		}
 		if err := f.curve(p, name, points); err != nil {

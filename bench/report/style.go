@@ -64,5 +64,6 @@ func (d diamond) DrawGlyph(c *draw.Canvas, s draw.GlyphStyle, p vg.Point) {
 		c.Fill(path)
 		return
 	}
+	c.SetLineStyle(draw.LineStyle{Color: s.Color, Width: vg.Points(0.5)})
 	c.Stroke(path)
 }
