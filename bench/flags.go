@@ -35,6 +35,7 @@ type config struct {
 	targets   []string // groups of targets to measure instead
 	sizes     []int    // of the stores of the group sizes
 	out       string
+	add       bool // to the report in out
 	render    string
 }
 
@@ -66,6 +67,7 @@ func parseFlags(args []string) (config, error) {
 	flags.BoolVar(&c.rebuild, "rebuild", false, "build the stores anew")
 	sizes := flags.String("sizes", "", "sizes of the stores of the group sizes, separated by commas (default from 10000 up to -size; those beyond it are measured for jobstore alone)")
 	flags.StringVar(&c.out, "out", "", `folder for the report and its plots (default "results" when all workloads are measured)`)
+	flags.BoolVar(&c.add, "add", false, "keep what the report in -out has of other workloads, measured with the same size and seed")
 	flags.StringVar(&c.render, "render", "", "write the report in this folder anew from its JSON, and measure nothing")
 	flags.StringVar(&c.profile, "cpuprofile", "", "write a CPU profile to this file; samples are labelled with the peer (go tool pprof -tagfocus jobstore)")
 	targets := flags.String("targets", "", "measure what the store has to reach instead: all, or some of "+strings.Join(target.Groups(), ", "))
@@ -90,7 +92,7 @@ func parseFlags(args []string) (config, error) {
 	if err := c.checkWorkloads(); err != nil {
 		return c, err
 	}
-	if c.out == "" && slices.Contains(c.workloads, "all") {
+	if c.out == "" && (c.add || slices.Contains(c.workloads, "all")) {
 		c.out = "results"
 	}
 	var err error

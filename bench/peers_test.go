@@ -30,7 +30,7 @@ func TestPeersAgree(t *testing.T) {
 		results, err := g.run(t.Context(), env, config{peers: allPeers, workloads: []string{"all"}, sizes: []int{jobs, 1600}})
 		require.NoError(t, err, g.name)
 		require.NotEmpty(t, results, g.name)
-		r.Results = append(r.Results, results...)
+		r.Add(results)
 	}
 	for _, result := range r.Results {
 		us, ok := result.Of(workload.Us)

@@ -46,26 +46,34 @@ func run(ctx context.Context, args []string) (err error) {
 		Warm: workload.WarmTime, Progress: progress,
 	}
 	r := newReport(c, args)
+	if c.add {
+		old, err := report.Read(c.out)
+		if err != nil {
+			return err
+		}
+		if err := r.Continue(old); err != nil {
+			return err
+		}
+	}
 	for _, g := range groups {
 		if !c.wantsGroup(g) {
 			continue
 		}
 		results, err := g.run(ctx, env, c)
-		r.Results = append(r.Results, results...)
-		if err != nil {
+		if err := errors.Join(err, report.Table(os.Stdout, results)); err != nil {
 			return err
 		}
+		r.Add(results)
+		// After each group, so that what was measured is not lost.
+		if c.out != "" {
+			if err := r.Write(c.out); err != nil {
+				return err
+			}
+		}
 	}
-	if err := report.Table(os.Stdout, r.Results); err != nil {
-		return err
+	if c.out != "" {
+		fmt.Println("report in", c.out)
 	}
-	if c.out == "" {
-		return nil
-	}
-	if err := r.Write(c.out); err != nil {
-		return err
-	}
-	fmt.Println("report in", c.out)
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/jobstore/jobstore/bench/harness"
@@ -32,6 +33,34 @@ type Report struct {
 type Peer struct {
 	Name  string `json:"name"`
 	About string `json:"about"`
+}
+
+// Continue takes over the results and peers of an older report, of which Add
+// replaces what is measured again.
+func (r *Report) Continue(old *Report) error {
+	if old.Size != r.Size || old.Seed != r.Seed {
+		return fmt.Errorf("report is of %d jobs and seed %d, not of %d and %d", old.Size, old.Seed, r.Size, r.Seed)
+	}
+	r.Command = old.Command + "`, then `" + r.Command
+	r.Results = old.Results
+	for _, p := range old.Peers {
+		if !slices.Contains(r.Peers, p) {
+			r.Peers = append(r.Peers, p)
+		}
+	}
+	return nil
+}
+
+// Add adds results in the place of older ones of the same workloads.
+func (r *Report) Add(results []*workload.Result) {
+	for _, result := range results {
+		i := slices.IndexFunc(r.Results, result.SameWorkload)
+		if i < 0 {
+			r.Results = append(r.Results, result)
+		} else {
+			r.Results[i] = result
+		}
+	}
 }
 
 // Read reads the report that Write has left in dir.

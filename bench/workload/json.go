@@ -16,7 +16,7 @@ func (e *Env) JSON(ctx context.Context) (*Result, error) {
 	q := func(facts *dataset.Facts, op int) jobstore.Query {
 		return jobstore.Query{After: facts.Positions[op*7919%len(facts.Positions)]}
 	}
-	result, err := e.one(ctx, "json", "the JSON array of 20 jobs at any depth, list included", func(facts *dataset.Facts, r peer.Reader) (func(int) error, error) {
+	result, err := e.one(ctx, "json", "the JSON array of 20 jobs at any depth, list included", e.schedule(), func(facts *dataset.Facts, r peer.Reader) (func(int) error, error) {
 		switch nameOf(r) {
 		case Us:
 			var body []byte

@@ -34,6 +34,13 @@ func (r *Result) addFigure(name string, figure float64) {
 	r.Peers = append(r.Peers, Peer{Summary: harness.Summary{Name: name}, Figure: figure})
 }
 
+// SameWorkload reports whether other is of the same workload, at the same size
+// and with as many readers or goroutines.
+func (r *Result) SameWorkload(other *Result) bool {
+	return r.Workload == other.Workload && r.Set == other.Set && r.Size == other.Size && r.Readers == other.Readers &&
+		r.Writer == other.Writer && r.Goroutines == other.Goroutines && r.Percent == other.Percent && r.OfSizes == other.OfSizes
+}
+
 // Of returns the figures of the peer with this name.
 func (r *Result) Of(name string) (*Peer, bool) {
 	for i := range r.Peers {

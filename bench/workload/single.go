@@ -15,7 +15,7 @@ import (
 
 // one measures a workload of one operation at a time. Prepare returns the
 // operation of a reader, or ErrUnsupported.
-func (e *Env) one(ctx context.Context, name, about string, prepare func(*dataset.Facts, peer.Reader) (func(op int) error, error)) (*Result, error) {
+func (e *Env) one(ctx context.Context, name, about string, schedule harness.Schedule, prepare func(*dataset.Facts, peer.Reader) (func(op int) error, error)) (*Result, error) {
 	return e.atBothSizes(ctx, e.Set(dataset.Realistic), func(ctx context.Context, set dataset.Set, peers []peer.Peer) (result *Result, err error) {
 		stores, err := e.open(ctx, set, peers)
 		if err != nil {
@@ -43,10 +43,10 @@ func (e *Env) one(ctx context.Context, name, about string, prepare func(*dataset
 				return nil, fmt.Errorf("%s: %s: %w", name, o.Name(), err)
 			}
 			subjects = append(subjects, harness.Subject{
-				Name: o.Name(), Ops: ops(e.Pages, time.Since(start)), Workers: []func(int) error{do},
+				Name: o.Name(), Ops: ops(schedule.Ops, time.Since(start)), Workers: []func(int) error{do},
 			})
 		}
-		series, err := e.interleave(fmt.Sprintf("%s of %s", name, set), e.schedule(), subjects)
+		series, err := e.interleave(fmt.Sprintf("%s of %s", name, set), schedule, subjects)
 		if err != nil {
 			return nil, err
 		}
@@ -59,7 +59,7 @@ func (e *Env) one(ctx context.Context, name, about string, prepare func(*dataset
 func (e *Env) Count(ctx context.Context) (*Result, error) {
 	q := jobstore.Query{Kind: jobstore.KindVideo, Status: jobstore.StatusSucceeded}
 	want := map[*dataset.Facts]int64{}
-	return e.one(ctx, "count", "video and succeeded: 54% of the jobs", func(facts *dataset.Facts, r peer.Reader) (func(int) error, error) {
+	return e.one(ctx, "count", "video and succeeded: 54% of the jobs", e.schedule(), func(facts *dataset.Facts, r peer.Reader) (func(int) error, error) {
 		counter, ok := r.(peer.Counter)
 		if !ok {
 			return nil, peer.ErrUnsupported
@@ -78,7 +78,7 @@ func (e *Env) Count(ctx context.Context) (*Result, error) {
 
 // Get measures reading one job by its ID, any of the set.
 func (e *Env) Get(ctx context.Context) (*Result, error) {
-	return e.one(ctx, "get", "one job by its ID", func(facts *dataset.Facts, r peer.Reader) (func(int) error, error) {
+	return e.one(ctx, "get", "one job by its ID", e.schedule(), func(facts *dataset.Facts, r peer.Reader) (func(int) error, error) {
 		getter, ok := r.(peer.Getter)
 		if !ok {
 			return nil, peer.ErrUnsupported
@@ -98,7 +98,9 @@ func (e *Env) Get(ctx context.Context) (*Result, error) {
 // Walk measures reading every job, newest first: each peer in the way that is
 // best for it, in one go or page by page.
 func (e *Env) Walk(ctx context.Context) (*Result, error) {
-	return e.one(ctx, "walk", "every job, newest first", func(facts *dataset.Facts, r peer.Reader) (func(int) error, error) {
+	schedule := e.fewer()
+	schedule.Ops = 1
+	return e.one(ctx, "walk", "every job, newest first", schedule, func(facts *dataset.Facts, r peer.Reader) (func(int) error, error) {
 		walk := func() iter.Seq2[jobstore.Job, error] { return pages(ctx, r) }
 		if walker, ok := r.(peer.Walker); ok {
 			walk = func() iter.Seq2[jobstore.Job, error] { return walker.Walk(ctx) }
