@@ -23,7 +23,9 @@ type group struct {
 	minted typeID // the last one
 	mints  int    // how many were minted in this group
 	writes int    // how many records were put or deleted
-	last   []func() error
+	// deletes is how many of the writes free pages in the end.
+	deletes int
+	last    []func() error
 }
 
 // begin starts the group in tx.
@@ -47,7 +49,7 @@ func (g *group) begin(tx *bbolt.Tx) (err error) {
 	}
 	g.cursor = g.jobs.Cursor()
 	g.batch.Reset()
-	g.mints, g.writes, g.last = 0, 0, nil
+	g.mints, g.writes, g.deletes, g.last = 0, 0, 0, nil
 	g.now = g.store.options.Now()
 	return nil
 }
@@ -57,6 +59,7 @@ func (g *group) finish() error {
 	if g.writes == 0 {
 		return nil
 	}
+	g.store.setRoom(g.deletes == g.writes)
 	if g.mints > 0 {
 		if err := g.tree.SetMinted(g.minted.bytes()); err != nil {
 			return err
@@ -125,6 +128,7 @@ func (g *group) put(next, old *index.Entry, value []byte) error {
 // delete removes the job that old stands for.
 func (g *group) delete(old *index.Entry) error {
 	g.writes++
+	g.deletes++
 	g.batch.Change(old, nil)
 	return g.jobs.Delete([]byte(old.ID))
 }

@@ -67,7 +67,10 @@ func (s *Store) Reindex(ctx context.Context, o ReindexOptions) (ReindexReport, e
 	err := r.run()
 	if errors.Is(err, ErrFull) || errors.Is(err, ErrCorrupt) {
 		// What it is given up for is the error to hear of.
-		_ = r.do(context.WithoutCancel(ctx), func(g *group) error { return g.tree.AbandonRebuild() })
+		_ = r.do(context.WithoutCancel(ctx), func(g *group) error {
+			g.deletes++
+			return g.tree.AbandonRebuild()
+		})
 	}
 	return r.report, err
 }

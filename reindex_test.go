@@ -377,7 +377,7 @@ func TestReindexOfDamagedPages(t *testing.T) {
 	for name, with := range map[string][]byte{
 		"zeroed":                make([]byte, 1<<12),
 		"random":                random,
-		"another page's number": {99},
+		"another page's number": {0xaa, 0x55, 0xaa, 0x55},
 	} {
 		for _, bucket := range []string{"kind", "status", "input"} {
 			for which, find := range map[string]func(*testing.T, string, string) (uint64, int64){

@@ -1,0 +1,218 @@
+package jobstore
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jobstore/jobstore/index"
+)
+
+// PruneOptions say what Prune deletes: jobs that meet all of them.
+type PruneOptions struct {
+	// Before is the time that the jobs were created before. The age of a job is
+	// that of its ID if the ID is one that a store has minted, and CreatedAt
+	// otherwise. It must be set.
+	Before time.Time
+
+	// Status is any of these statuses. Zero is every final one: jobs that are
+	// queued or processing are deleted only if that is asked for.
+	Status Status
+
+	Kind Kind // any of these kinds; zero is any
+
+	// DryRun counts the jobs and deletes none.
+	DryRun bool
+
+	// Progress is told of the one stage "prune", in index entries looked at. Nil
+	// tells nobody.
+	Progress Progress
+}
+
+// Bounds of a Prune: the jobs that one of its transactions deletes, and the index
+// entries that it looks at in one snapshot.
+const (
+	pruneChunk = 200
+	pruneScan  = 5000
+)
+
+// Prune deletes old jobs, the oldest first, and returns how many. A job that no
+// longer meets o when its turn comes is left alone.
+//
+// It deletes up to 200 jobs in a transaction, between which other writers take
+// their turns. What it has deleted stays deleted when it is cut short.
+//
+// A deletion needs free pages too, as pages are never changed in place: about 20
+// for a lone job, 80 KiB. They are kept ready for it: where Options.MaxSize is
+// set, writes that add something are refused with ErrFull 256 KiB (an eighth of
+// MaxSize, if that is less) before those that only delete. A disk that is full
+// for everybody has no such reserve; there the free pages in the file have to do,
+// and usually do. When a transaction does not fit, Prune goes on with one job at
+// a time and then with more, as pages become free; if not even one fits, it fails
+// with ErrFull. The file does not shrink; Compact does that.
+//
+// It fails with a FieldError for bad options, ErrFull, ErrReadOnly, ErrClosed,
+// ErrCommitUnknown, the error of ctx, or ErrCorrupt; jobs that cannot be read are
+// passed over, and told of in the error at the end.
+func (s *Store) Prune(ctx context.Context, o PruneOptions) (deleted int64, err error) {
+	if s == nil || s.db == nil {
+		return 0, ErrClosed
+	}
+	if o.Before.IsZero() {
+		return 0, fieldError("before", "", "is missing")
+	}
+	if o.Status == 0 {
+		o.Status = finalStatuses
+	}
+	p := pruner{store: s, ctx: ctx, options: o, chunk: pruneChunk}
+	p.query = Query{Kind: o.Kind, Status: o.Status, Order: Asc}
+	if err := p.query.Validate(); err != nil {
+		return 0, err
+	}
+	if !o.DryRun && s.writer == nil {
+		return 0, ErrReadOnly
+	}
+	err = p.run()
+	return p.deleted, err
+}
+
+// A pruner is one run of Prune.
+type pruner struct {
+	store   *Store
+	ctx     context.Context
+	options PruneOptions
+	query   Query // what it looks at; After is how far it has come
+	chunk   int   // how many jobs to delete in the next transaction
+
+	deleted, damaged int64
+	done, total      int64
+}
+
+func (p *pruner) run() error {
+	for more := true; more; {
+		var found []ID
+		var err error
+		if found, more, err = p.find(); err != nil {
+			return err
+		}
+		if p.options.DryRun {
+			p.deleted += int64(len(found))
+		} else if err := p.deleteAll(found); err != nil {
+			return err
+		}
+		p.options.Progress.report("prune", p.done, p.total)
+	}
+	if p.damaged > 0 {
+		return corruptf("%d jobs cannot be read and were not deleted", p.damaged)
+	}
+	return nil
+}
+
+// find returns the next jobs to delete, and whether there may be more.
+func (p *pruner) find() (found []ID, more bool, err error) {
+	damaged := p.damaged
+	err = p.store.view(p.ctx, func(t index.View) error {
+		counts, err := t.Counts()
+		if err != nil {
+			return err
+		}
+		var a access
+		a.choose(counts, p.query)
+		if p.total = a.matches; a.name == "" {
+			return nil
+		}
+		jobs, err := t.Bucket(index.Jobs)
+		if err != nil {
+			return err
+		}
+		scan, err := a.scan(t, index.Hash{}, p.query.bounds())
+		if err != nil {
+			return err
+		}
+		for range pruneScan {
+			hit, ok := scan.Next()
+			if !ok {
+				more = false
+				return nil
+			}
+			more = true
+			p.done++
+			p.query.After = ID(idPrefix + string(hit.ID))
+			created, ok := p.query.After.Time()
+			if !ok {
+				var job Job
+				if err := job.decode(hit.ID, jobs.Get(hit.ID), false); err != nil {
+					damaged++
+					continue
+				}
+				created = job.CreatedAt
+			}
+			if p.isOld(created) {
+				found = append(found, p.query.After)
+			}
+		}
+		return nil
+	})
+	p.damaged = damaged
+	return found, more, err
+}
+
+// isOld compares what a store keeps of times, milliseconds.
+func (p *pruner) isOld(created time.Time) bool {
+	return !created.IsZero() && created.UnixMilli() < p.options.Before.UnixMilli()
+}
+
+// deleteAll deletes jobs, in as many transactions as it takes.
+func (p *pruner) deleteAll(ids []ID) error {
+	for len(ids) > 0 {
+		chunk := ids[:min(p.chunk, len(ids))]
+		var deleted, damaged int64
+		op := &operation{jobs: len(chunk)}
+		op.apply = func(g *group) (err error) {
+			deleted, damaged, err = p.apply(g, chunk)
+			return err
+		}
+		err := p.store.submit(p.ctx, op)
+		if errors.Is(err, ErrFull) && len(chunk) > 1 {
+			p.chunk = 1
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		p.deleted += deleted
+		p.damaged += damaged
+		p.chunk = min(2*p.chunk, pruneChunk)
+		ids = ids[len(chunk):]
+	}
+	return nil
+}
+
+// apply deletes those jobs that still are what was looked for.
+func (p *pruner) apply(g *group, ids []ID) (deleted, damaged int64, err error) {
+	var entries []*index.Entry
+	for _, id := range ids {
+		value := g.stored(id)
+		if value == nil {
+			continue
+		}
+		var job Job
+		if err := job.decode([]byte(id.suffix()), value, false); err != nil {
+			damaged++
+			continue
+		}
+		created, ok := id.Time()
+		if !ok {
+			created = job.CreatedAt
+		}
+		if job.Kind&p.query.kinds() != 0 && job.Status&p.query.statuses() != 0 && p.isOld(created) {
+			entries = append(entries, g.store.entryOf(&job))
+		}
+	}
+	for _, e := range entries {
+		if err := g.delete(e); err != nil {
+			return 0, 0, err
+		}
+	}
+	return int64(len(entries)), damaged, nil
+}

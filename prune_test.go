@@ -1,0 +1,273 @@
+package jobstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/jobstore/jobstore"
+)
+
+// agedStore has a job of every status and kind for each of 40 hours from start
+// on, minted, and as many with IDs of their own. It returns what it holds.
+func agedStore(t *testing.T, path string) (start time.Time, jobs []jobstore.Job) {
+	t.Helper()
+	clock := newHandClock()
+	start = clock.Now()
+	s := openStore(t, path, &jobstore.Options{NoSync: true, Now: clock.Now})
+	for hour := range 40 {
+		var minted, named []*jobstore.Job
+		for i := range kinds * statuses {
+			j := mixedJob(i)
+			j.Tasks = nil
+			minted = append(minted, j)
+			n := *mixedJob(i)
+			n.Tasks = nil
+			// In an order that has nothing to do with their age.
+			n.ID = jobstore.ID(fmt.Sprintf("job_%02d_of_hour_%d", (i*7+hour*3)%25, hour))
+			n.CreatedAt = clock.Now()
+			named = append(named, &n)
+		}
+		require.NoError(t, s.Create(t.Context(), minted...))
+		require.NoError(t, s.Put(t.Context(), named...))
+		clock.step(time.Hour)
+	}
+	// What a store has minted tells its age by its ID.
+	require.NoError(t, s.Put(t.Context(), &jobstore.Job{
+		ID: jobstore.FirstID(start.Add(5 * time.Hour)), CreatedAt: clock.Now(),
+		Kind: jobstore.KindVideo, Status: jobstore.StatusFailed, Input: "x",
+	}, &jobstore.Job{
+		ID: "job_ageless", Kind: jobstore.KindVideo, Status: jobstore.StatusFailed, Input: "x",
+	}))
+	jobs = everything(t, s)
+	closeStore(t, s)
+	return start, jobs
+}
+
+const final = jobstore.StatusSucceeded | jobstore.StatusFailed | jobstore.StatusCancelled
+
+func TestPrune(t *testing.T) {
+	for _, options := range []jobstore.PruneOptions{
+		{},
+		{Status: jobstore.StatusSucceeded},
+		{Status: jobstore.StatusQueued | jobstore.StatusFailed},
+		{Kind: jobstore.KindAudio},
+		{Kind: jobstore.KindAudio | jobstore.KindImage, Status: jobstore.StatusFailed},
+		{Status: final | jobstore.StatusQueued | jobstore.StatusProcessing},
+	} {
+		t.Run(fmt.Sprintf("%s %s", options.Kind, options.Status), func(t *testing.T) {
+			path := storePath(t)
+			start, jobs := agedStore(t, path)
+			s := openStore(t, path, nil)
+			// To the millisecond: the jobs of hour 30 are not older than that.
+			options.Before = start.Add(30*time.Hour + 999*time.Microsecond)
+			var kept []jobstore.Job
+			for _, j := range jobs {
+				status := options.Status
+				if status == 0 {
+					status = final
+				}
+				created, minted := j.ID.Time()
+				if !minted {
+					created = j.CreatedAt
+				}
+				if j.Status&status == 0 || options.Kind != 0 && j.Kind&options.Kind == 0 ||
+					created.IsZero() || !created.Before(start.Add(30*time.Hour)) {
+					kept = append(kept, j)
+				}
+			}
+			options.DryRun = true
+			n, err := s.Prune(t.Context(), options)
+			require.NoError(t, err)
+			require.EqualValues(t, len(jobs)-len(kept), n)
+			require.Len(t, everything(t, s), len(jobs))
+
+			options.DryRun = false
+			var last [2]int64
+			options.Progress = func(stage string, done, total int64) {
+				require.Equal(t, "prune", stage)
+				require.LessOrEqual(t, done, total)
+				last = [2]int64{done, total}
+			}
+			n, err = s.Prune(t.Context(), options)
+			require.NoError(t, err)
+			require.EqualValues(t, len(jobs)-len(kept), n)
+			require.NotZero(t, last[0])
+			require.Equal(t, kept, everything(t, s))
+
+			n, err = s.Prune(t.Context(), options)
+			require.NoError(t, err)
+			require.Zero(t, n)
+		})
+	}
+}
+
+// Each transaction is bounded, so that others get their turns.
+func TestPruneIsBounded(t *testing.T) {
+	path := storePath(t)
+	s := openStore(t, path, nil)
+	fill(t, s, 3000)
+	closeStore(t, s)
+	var commits []jobstore.Commit
+	s = openStore(t, path, &jobstore.Options{NoSync: true, OnCommit: func(c jobstore.Commit) { commits = append(commits, c) }})
+	n, err := s.Prune(t.Context(), jobstore.PruneOptions{Before: time.Now().Add(time.Hour)})
+	require.NoError(t, err)
+	require.EqualValues(t, 1800, n)
+	require.Len(t, commits, 9)
+	for _, c := range commits {
+		require.Equal(t, 200, c.Jobs)
+	}
+}
+
+// A job that somebody brings back to life while it waits to be deleted lives.
+func TestPruneBesideWriters(t *testing.T) {
+	s := openStore(t, storePath(t), nil)
+	jobs := fill(t, s, 4000)
+	var saved []jobstore.ID
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		for i := len(jobs) - 1; i >= 0; i -= 2 {
+			_, err := s.Update(context.Background(), jobs[i].ID, func(j *jobstore.Job) error {
+				j.Status = jobstore.StatusQueued
+				return nil
+			})
+			switch {
+			case err == nil:
+				saved = append(saved, jobs[i].ID)
+			case !errors.Is(err, jobstore.ErrNotFound):
+				t.Error(err)
+			}
+		}
+	})
+	n, err := s.Prune(t.Context(), jobstore.PruneOptions{Before: time.Now().Add(time.Hour)})
+	require.NoError(t, err)
+	writer.Wait()
+	require.NotZero(t, n)
+	require.NotEmpty(t, saved)
+	for _, id := range saved {
+		_, err := s.Get(t.Context(), id)
+		require.NoError(t, err)
+	}
+	require.EqualValues(t, 4000-n, countAll(t, s))
+}
+
+func TestPruneCancelled(t *testing.T) {
+	s := openStore(t, storePath(t), nil)
+	fill(t, s, 9000)
+	ctx, cancel := context.WithCancel(t.Context())
+	options := jobstore.PruneOptions{Before: time.Now().Add(time.Hour), Progress: func(string, int64, int64) { cancel() }}
+	n, err := s.Prune(ctx, options)
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotZero(t, n)
+	require.Less(t, n, int64(5400))
+	require.EqualValues(t, 9000-n, countAll(t, s))
+	more, err := s.Prune(t.Context(), options)
+	require.NoError(t, err)
+	require.EqualValues(t, 5400, n+more)
+}
+
+// However a store was filled to its MaxSize, it can be pruned, and then written
+// to again.
+func TestPruneOfAFullStore(t *testing.T) {
+	// Inputs stand in no order, so that each job touches a page of its own.
+	rng := rand.New(rand.NewPCG(1, 2))
+	finished := func(size int) *jobstore.Job {
+		j := queuedVideo(fmt.Sprintf("https://example.com/%016x", rng.Uint64()))
+		j.Status = jobstore.StatusSucceeded
+		j.Metadata = fmt.Appendf(nil, `{"pad":%q}`, strings.Repeat("x", size))
+		return j
+	}
+	for _, test := range []struct {
+		maxSize   int64
+		size, big int // of metadata, jobs in a transaction
+	}{
+		{1 << 20, 300, 1}, {1 << 20, 300, 500}, {1 << 20, 9000, 1},
+		{3 << 20, 300, 100}, {4 << 20, 3000, 10}, {12 << 20, 3000, 100},
+	} {
+		t.Run(fmt.Sprintf("%+v", test), func(t *testing.T) {
+			path := storePath(t)
+			s := openStore(t, path, &jobstore.Options{NoSync: true, MaxSize: test.maxSize})
+			var err error
+			for n := test.big; n > 0; n /= 2 { // until not even one fits
+				for err = nil; err == nil; {
+					jobs := make([]*jobstore.Job, n)
+					for i := range jobs {
+						jobs[i] = finished(test.size)
+					}
+					err = s.Create(t.Context(), jobs...)
+				}
+				require.ErrorIs(t, err, jobstore.ErrFull)
+			}
+			stats, err := s.Stats(t.Context())
+			require.NoError(t, err)
+			require.Greater(t, stats.FileBytes-stats.FreeBytes, test.maxSize*5/8, "the room is not used")
+			before := countAll(t, s)
+			n, err := s.Prune(t.Context(), jobstore.PruneOptions{Before: time.Now().Add(time.Hour)})
+			require.NoError(t, err)
+			require.Equal(t, before, n)
+			require.LessOrEqual(t, fileSize(t, path), test.maxSize)
+			for range test.big {
+				require.NoError(t, s.Create(t.Context(), finished(test.size)))
+			}
+		})
+	}
+}
+
+func TestPruneOfDamagedRecords(t *testing.T) {
+	path := storePath(t)
+	start, jobs := agedStore(t, path)
+	var minted, named jobstore.ID
+	for _, j := range jobs {
+		if j.Status != jobstore.StatusFailed || !j.CreatedAt.Equal(start) {
+			continue
+		}
+		if _, ok := j.ID.Time(); ok {
+			minted = j.ID
+		} else {
+			named = j.ID
+		}
+	}
+	damageRecord(t, path, minted)
+	damageRecord(t, path, named)
+	s := openDamaged(t, path)
+	n, err := s.Prune(t.Context(), jobstore.PruneOptions{Before: start.Add(time.Hour)})
+	require.ErrorIs(t, err, jobstore.ErrCorrupt)
+	require.ErrorContains(t, err, "2 jobs")
+	require.EqualValues(t, 30-2, n, "the others are deleted")
+}
+
+func TestPruneRefuses(t *testing.T) {
+	path := storePath(t)
+	s := openStore(t, path, nil)
+	fill(t, s, 100)
+	options := jobstore.PruneOptions{Before: time.Now().Add(time.Hour)}
+	for _, bad := range []jobstore.PruneOptions{
+		{}, {Before: options.Before, Kind: 1 << 9}, {Before: options.Before, Status: 1 << 9},
+	} {
+		_, err := s.Prune(t.Context(), bad)
+		require.ErrorIs(t, err, jobstore.ErrInvalid)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := s.Prune(ctx, options)
+	require.ErrorIs(t, err, context.Canceled)
+	closeStore(t, s)
+	_, err = s.Prune(t.Context(), options)
+	require.ErrorIs(t, err, jobstore.ErrClosed)
+	_, err = (*jobstore.Store)(nil).Prune(t.Context(), options)
+	require.ErrorIs(t, err, jobstore.ErrClosed)
+	s = openStore(t, path, &jobstore.Options{ReadOnly: true})
+	_, err = s.Prune(t.Context(), options)
+	require.ErrorIs(t, err, jobstore.ErrReadOnly)
+	options.DryRun = true
+	n, err := s.Prune(t.Context(), options)
+	require.NoError(t, err)
+	require.EqualValues(t, 60, n)
+}
