@@ -26,9 +26,9 @@ type Sample struct {
 	Jobs  []jobstore.Job // as Get returns them, sorted by ID
 }
 
-// Build makes a sample of about n jobs in dir, the same for the same seed but
-// for nothing: jobs are put in batches, and between them some are updated and
-// deleted, so that the file has free pages and pages with a past.
+// Build makes a sample of about n jobs in dir, the same jobs for the same seed;
+// bbolt may put them on other pages. Jobs are put in batches, and between them some
+// are updated and deleted, so that the file has free pages and pages with a past.
 func Build(dir string, seed uint64, n int) (*Sample, error) {
 	const batches = 40
 	path := filepath.Join(dir, "sample.db")
