@@ -73,8 +73,9 @@ func TestExamplesOfHelpRun(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "examples", "jobs.ndjson"), jobs, 0o600))
 
-	// import comes first, as the others need a store, and delete last.
-	commands := []string{"import", "", "list", "get", "create", "update", "count", "stats", "explain", "check", "export", "serve", "demo", "delete"}
+	// import comes first, as the others need a store, and what deletes last.
+	commands := []string{"import", "", "list", "get", "create", "update", "count", "stats", "explain", "check", "export", "serve", "demo",
+		"backup", "compact", "reindex", "delete", "prune"}
 	help := runPlain(context.Background(), "--help")
 	for _, match := range regexp.MustCompile(`(?m)^  ([a-z]+) +[A-Z]`).FindAllStringSubmatch(help.out, -1) {
 		if name := match[1]; name != "completion" && name != "help" {

@@ -63,10 +63,15 @@ func withOptions(cmd *cobra.Command, how access, options jobstore.Options, fn fu
 
 func openStore(path string, options *jobstore.Options) (*jobstore.Store, error) {
 	store, err := jobstore.Open(path, options)
+	return store, explainLock(err)
+}
+
+// explainLock says of ErrLocked what can be done about it.
+func explainLock(err error) error {
 	if errors.Is(err, jobstore.ErrLocked) {
-		return nil, fmt.Errorf("%w; another process has the store open: if it is a server, give its address with --%s", err, urlFlag)
+		return fmt.Errorf("%w; another process has the store open: if it is a server, give its address with --%s", err, urlFlag)
 	}
-	return store, err
+	return err
 }
 
 func databasePath(cmd *cobra.Command) string {

@@ -57,3 +57,30 @@ func (p *progress) clear() {
 		_ = p.bar.Clear()
 	}
 }
+
+// stages shows how far an operation of the library has come, with a bar for each
+// of its stages.
+type stages struct {
+	w     io.Writer
+	unit  string // what is counted
+	bytes string // the stage, if any, that counts bytes
+
+	stage string
+	bar   *progress
+}
+
+// report is a jobstore.Progress.
+func (s *stages) report(stage string, done, total int64) {
+	if stage != s.stage {
+		s.clear()
+		unit := s.unit
+		if stage == s.bytes {
+			unit = ""
+		}
+		s.stage, s.bar = stage, newProgress(s.w, stage, total, unit)
+	}
+	s.bar.set(done)
+}
+
+// clear takes the bar of the last stage off the terminal.
+func (s *stages) clear() { s.bar.clear() }

@@ -80,7 +80,7 @@ func writeStats(w io.Writer, stats jobstore.Stats) error {
 		fmt.Fprintf(&b, "  %-14s %12s %5.1f%%\n", name, humanize.Comma(jobs), share)
 	}
 	fmt.Fprintf(&b, "jobs    %s\n", humanize.Comma(stats.Jobs))
-	fmt.Fprintf(&b, "file    %s, %s of it free\n", size(stats.FileBytes), size(stats.FreeBytes))
+	fmt.Fprintf(&b, "file    %s, %s\n", size(stats.FileBytes), freeShare(stats))
 	fmt.Fprintf(&b, "format  %d\n", stats.Format)
 	b.WriteString("by kind\n")
 	for _, kind := range kinds {
@@ -96,3 +96,12 @@ func writeStats(w io.Writer, stats jobstore.Stats) error {
 
 // size returns a number of bytes as people read it, such as 12 MiB.
 func size(bytes int64) string { return humanize.IBytes(uint64(max(0, bytes))) }
+
+// freeShare says how much of the file is free, such as 3.1 MiB (26%) of it free.
+func freeShare(stats jobstore.Stats) string {
+	share := 0.0
+	if stats.FileBytes > 0 {
+		share = 100 * float64(stats.FreeBytes) / float64(stats.FileBytes)
+	}
+	return fmt.Sprintf("%s (%.0f%%) of it free", size(stats.FreeBytes), share)
+}

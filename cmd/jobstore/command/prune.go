@@ -1,0 +1,123 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jobstore/jobstore"
+)
+
+func newPrune() *cobra.Command {
+	var p pruneFlags
+	cmd := &cobra.Command{
+		Use:   "prune",
+		Short: "Delete old jobs, and say how many there were",
+		Long: `Delete the jobs that were created before a time, the oldest first, and say how
+many there were: those that have succeeded, failed or been cancelled, unless
+--status asks for others.
+
+Up to 200 jobs are deleted in one step. Ctrl-C stops between two steps; what was
+deleted by then stays deleted. The file does not get smaller: compact does that.`,
+		Example: examples(
+			"jobstore prune --older-than 30d --status succeeded,failed --dry-run",
+			"jobstore prune --older-than 90d --kind video",
+			"jobstore prune --before 2026-01-31 --status cancelled",
+		),
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			options, err := p.options(cmd, time.Now())
+			if err != nil {
+				return err
+			}
+			how := changing
+			if options.DryRun {
+				how = reading
+			}
+			return withStore(cmd, how, func(store *jobstore.Store) error {
+				return prune(cmd, store, options)
+			})
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&p.olderThan, "older-than", "", "jobs created longer ago than this `age`: 90m, 24h or 30d")
+	flags.StringVar(&p.before, "before", "", "jobs created before this `time`: 2026-01-31 or 2026-01-31T12:00:00Z")
+	flags.StringSliceVar(&p.statuses, "status", nil, "only jobs in these `statuses`: "+words(statuses)+"\n(default succeeded,failed,cancelled)")
+	flags.StringSliceVar(&p.kinds, "kind", nil, "only jobs of these `kinds`: "+words(kinds))
+	flags.BoolVar(&p.dryRun, "dry-run", false, "delete nothing, and say how many jobs it would be")
+	cmd.MarkFlagsOneRequired("older-than", "before")
+	cmd.MarkFlagsMutuallyExclusive("older-than", "before")
+	completeSet(cmd, "status", statuses)
+	completeSet(cmd, "kind", kinds)
+	complete(cmd, "older-than", "30d", "90d")
+	complete(cmd, "before")
+	return cmd
+}
+
+// pruneFlags are the flags of prune as they were given.
+type pruneFlags struct {
+	olderThan, before string
+	statuses, kinds   []string
+	dryRun            bool
+}
+
+// options returns what the flags ask for at the time now.
+func (p *pruneFlags) options(cmd *cobra.Command, now time.Time) (jobstore.PruneOptions, error) {
+	query, err := jobstore.ParseQuery(url.Values{"status": p.statuses, "kind": p.kinds})
+	if err != nil {
+		return jobstore.PruneOptions{}, err
+	}
+	// For list, an empty value is as good as none. Here it may be a variable of a
+	// script that was never set, and would delete more than was meant.
+	for flag, empty := range map[string]bool{"status": query.Status == 0, "kind": query.Kind == 0} {
+		if empty && cmd.Flags().Changed(flag) {
+			return jobstore.PruneOptions{}, &jobstore.FieldError{Field: flag, Reason: "is missing"}
+		}
+	}
+	before, err := p.time(cmd, now)
+	return jobstore.PruneOptions{
+		Before: before, Status: query.Status, Kind: query.Kind, DryRun: p.dryRun,
+	}, err
+}
+
+// time returns the time that jobs have to be older than.
+func (p *pruneFlags) time(cmd *cobra.Command, now time.Time) (time.Time, error) {
+	if !cmd.Flags().Changed("older-than") {
+		return parseMoment("before", p.before, now)
+	}
+	age, err := parseAge(p.olderThan)
+	if err != nil || age < 0 {
+		return time.Time{}, &jobstore.FieldError{
+			Field: "older-than", Value: p.olderThan, Reason: "must be an age (90m, 24h, 30d)",
+		}
+	}
+	return now.Add(-age), nil
+}
+
+func prune(cmd *cobra.Command, store *jobstore.Store, options jobstore.PruneOptions) error {
+	bars := &stages{w: cmd.ErrOrStderr(), unit: "jobs"}
+	defer bars.clear()
+	options.Progress = bars.report
+	n, err := store.Prune(cmd.Context(), options)
+	bars.clear()
+	verb := "deleted"
+	if options.DryRun {
+		verb = "would delete"
+	}
+	if err != nil && n > 0 {
+		what := err.Error()
+		if errors.Is(err, context.Canceled) {
+			what = "interrupted"
+		}
+		return fmt.Errorf("%s; %s %d jobs", what, verb, n)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %d jobs\n", verb, n)
+	return err
+}
