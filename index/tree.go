@@ -44,6 +44,13 @@ const (
 // Names lists the buckets that hold an entry for every job, records first.
 var Names = [...]Name{Jobs, Kind, Status, Input}
 
+// PathOf returns the names of the buckets from the root to one that holds an entry
+// for every job.
+func PathOf(name Name) [][]byte { return [][]byte{rootName, []byte(name)} }
+
+// CountsPath returns the names of the buckets from the root to the counters.
+func CountsPath() [][]byte { return [][]byte{rootName, countsName} }
+
 // Create makes an empty tree.
 func Create(tx *bbolt.Tx) error {
 	root, err := tx.CreateBucket(rootName)

@@ -1,0 +1,83 @@
+package record
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+)
+
+// The functions of this file find records in bytes of which nothing is known but
+// that the suffix of its ID stands right before a record, as the key of an element
+// does in a page of bbolt. What they need to be sure is the checksum.
+
+// MaxSuffix is the length of the longest suffix of an ID.
+const MaxSuffix = 64
+
+// ArrayMark is the byte at offset MarkAt of every record, its msgpack array's first.
+const (
+	ArrayMark = mpFixArray | fields
+	MarkAt    = headerLen
+)
+
+// maxFields is a bound on the array: fields of MaxInput, MaxOutput and MaxJSON.
+const maxFields = 5 << 20
+
+// Begins reports whether b looks like the start of a record, and returns how long
+// it would be without its tasks. Of bytes at random, one in 10^10 passes.
+func Begins(b []byte) (size int, ok bool) {
+	if len(b) < headerLen+3 || b[0] != format || b[MarkAt] != ArrayMark {
+		return 0, false
+	}
+	kind, status := b[headerLen+1], b[headerLen+2]
+	if kind == 0 || kind >= mpFixMap || status == 0 || status >= mpFixMap {
+		return 0, false
+	}
+	n := binary.LittleEndian.Uint32(b[sumFrom:])
+	return headerLen + int(n), n <= maxFields
+}
+
+// SuffixLen returns how many of the last bytes of before are the suffix that the
+// record in b, which is complete but for its tasks, has its checksum with. It
+// returns false when none are: one of the two is damaged.
+func SuffixLen(before, b []byte) (n int, ok bool) {
+	const minted = 26 // the length of nearly all
+	want := binary.LittleEndian.Uint32(b[1:])
+	fits := func(n int) bool {
+		return n <= len(before) && sum(before[len(before)-n:], b[sumFrom:]) == want
+	}
+	if fits(minted) {
+		return minted, true
+	}
+	for n := 1; n <= MaxSuffix; n++ {
+		if fits(n) {
+			return n, true
+		}
+	}
+	return 0, false
+}
+
+// TasksLen returns how many bytes at the start of rest are the tasks of the record
+// in b: those of a JSON array with the checksum that the record gives. It returns
+// false when none are, which is right only for a record without tasks.
+func TasksLen(b, rest []byte) (n int, ok bool) {
+	var j Job
+	if decodeArray(&j, b[headerLen:]) != nil || !j.tasksAreStored {
+		return 0, false
+	}
+	crc, from := uint32(0), 0
+	for i, c := range rest {
+		switch c {
+		case ']', ' ', '\t', '\r', '\n': // what JSON of an array can end with
+			crc = crc32.Update(crc, castagnoli, rest[from:i+1])
+			if from = i + 1; crc == j.tasksSum {
+				return from, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// HasTasks reports whether the record in b, without its tasks, has any.
+func HasTasks(b []byte) bool {
+	var j Job
+	return decodeArray(&j, b[headerLen:]) == nil && j.tasksAreStored
+}
