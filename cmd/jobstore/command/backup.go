@@ -85,6 +85,9 @@ func (c *countingWriter) Write(p []byte) (int, error) {
 
 // requireNew refuses the path of a file to be made if there is something at it.
 func requireNew(field, path string) error {
+	if path == "" {
+		return &jobstore.FieldError{Field: field, Reason: "is missing"}
+	}
 	_, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -165,6 +165,23 @@ func TestUsage(t *testing.T) {
 		"demo --keep " + database: "exists already; name a new file",
 		"export -o " + database:   "is the store itself",
 		"--db= list":              "path is missing",
+		"backup":                  "accepts 1 arg(s), received 0",
+		"backup " + database:      "exists already; name a new file",
+		"compact extra":           `unknown command "extra" for "jobstore compact"`,
+		"compact --output=":       "output is missing",
+		"compact -o " + database:  "exists already; name a new file",
+		"prune":                   "at least one of the flags in the group [older-than before] is required",
+		"prune --status failed":   "at least one of the flags in the group [older-than before] is required",
+		"prune --older-than 1d --before 2026-01-31": "[before older-than] were all set",
+		"prune --older-than old":                    `older-than "old" must be an age`,
+		"prune --older-than -1h":                    `older-than "-1h" must be an age`,
+		"prune --older-than 2026-01-31":             `older-than "2026-01-31" must be an age`,
+		"prune --older-than=":                       "older-than must be an age",
+		"prune --before then":                       `before "then" must be a date`,
+		"prune --before 0001-01-01":                 "before is missing",
+		"prune --older-than 1d --status=":           "status is missing",
+		"prune --older-than 1d --kind=":             "kind is missing",
+		"prune --older-than 1d --status done":       `status "done" must be`,
 	} {
 		got := run(t, database, "", strings.Fields(call)...)
 		assert.Equal(t, 2, got.code, call)
@@ -180,6 +197,8 @@ func TestFailures(t *testing.T) {
 	for _, args := range [][]string{
 		{"list"}, {"get", "job_a"}, {"count"}, {"stats"}, {"explain"}, {"check"}, {"export"},
 		{"update", "job_a", "--status", "queued"}, {"delete", "job_a"},
+		{"backup", "-"}, {"backup", filepath.Join(folder, "copy.db")}, {"compact"}, {"reindex"},
+		{"compact", "-o", filepath.Join(folder, "copy.db")}, {"prune", "--older-than", "1d"},
 	} {
 		got := run(t, missing, "", args...)
 		assert.Equal(t, 1, got.code, args)
@@ -271,6 +290,8 @@ func TestCompletion(t *testing.T) {
 		"update job_1 --status ": {"queued", "processing", "succeeded", "failed", "cancelled"},
 		"export --order ":        {"asc", "desc"},
 		"get ":                   nil,
+		"prune --status f":       {"failed"},
+		"prune --before ":        nil,
 		"exp":                    {"explain\tShow how a page of jobs is read and what that costs", "export\tWrite jobs as NDJSON or as a JSON array"},
 	} {
 		words := strings.Split(typed, " ")

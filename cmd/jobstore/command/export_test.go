@@ -215,7 +215,10 @@ func TestFullDisk(t *testing.T) {
 	}
 	defer func() { _ = full.Close() }()
 	database := newExamples(t)
-	for _, args := range [][]string{{"export"}, {"list"}, {"list", "--json"}, {"get", "job_abc123"}, {"count"}, {"stats"}, {"explain"}, {"check"}} {
+	for _, args := range [][]string{
+		{"export"}, {"list"}, {"list", "--json"}, {"get", "job_abc123"}, {"count"}, {"stats"}, {"explain"}, {"check"},
+		{"backup", "-"}, {"compact"}, {"reindex"}, {"prune", "--older-than", "1d", "--dry-run"},
+	} {
 		var errs bytes.Buffer
 		code := mainTo(full, &errs, append([]string{"--db", database}, args...)...)
 		assert.Equal(t, 1, code, args)
