@@ -184,7 +184,7 @@ func TestBackupEndsEarly(t *testing.T) {
 					return test.w(p)
 				}))
 				require.ErrorIs(t, err, test.want)
-				if test.want == broken {
+				if errors.Is(test.want, broken) {
 					require.Equal(t, broken, err, "the error of w comes as it is")
 				}
 				require.LessOrEqual(t, n, taken)
