@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/jobstore/jobstore"
 	"github.com/jobstore/jobstore/cmd/jobstore/command"
 )
 
@@ -27,6 +28,8 @@ func TestPrune(t *testing.T) {
 		aged("c", "video", "failed", 40)+aged("d", "video", "cancelled", 40)+
 		aged("e", "video", "queued", 40)+aged("f", "video", "succeeded", 20), "import", "-")
 	before, err := os.ReadFile(database)
+	require.NoError(t, err)
+	reader, err := jobstore.Open(database, &jobstore.Options{ReadOnly: true})
 	require.NoError(t, err)
 	for call, want := range map[string]int{
 		"--older-than 30d":                                       4,
@@ -47,6 +50,7 @@ func TestPrune(t *testing.T) {
 		out := must(t, database, "", append([]string{"prune", "--dry-run"}, strings.Fields(call)...)...)
 		assert.Equal(t, fmt.Sprintf("would delete %d jobs\n", want), out, call)
 	}
+	require.NoError(t, reader.Close())
 	after, err := os.ReadFile(database)
 	require.NoError(t, err)
 	assert.True(t, bytes.Equal(before, after), "a dry run wrote to the file")
