@@ -97,12 +97,11 @@ func (a *access) choose(counts *index.Counts, q Query) {
 	}
 }
 
-// atMost returns a number of jobs to make room for. A filter on input may match
-// any part of what the counters know, so that a page of one starts small.
+// atMost returns a number of jobs to make room for at first. A filter on input may
+// match any part of what the counters know.
 func (a *access) atMost() int64 {
-	const few = 4
 	if a.name == index.Input {
-		return min(a.matches, few)
+		return 1 // as most inputs have
 	}
 	return a.matches
 }
@@ -129,7 +128,7 @@ func (a *access) scan(t index.View, hash index.Hash, bounds index.Bounds) (*inde
 			s.Add(p.Status, p.Kind)
 		}
 	case index.Input:
-		s = index.NewScan(bucket, bounds, len(a.pairs))
+		s = index.NewScan(bucket, bounds, 1) // as most inputs need
 		s.AddInput(hash, a.pairs)
 	}
 	return s, nil

@@ -37,7 +37,6 @@ type Scan struct {
 // NewScan returns a scan of b without branches. It makes room for n, the number
 // of them that is expected.
 func NewScan(b page.Bucket, bounds Bounds, n int) *Scan {
-	n = min(n, 8) // an input has few of the pairs that there are
 	return &Scan{
 		bucket: b, bounds: bounds,
 		branches: make([]branch, 0, n),
