@@ -92,7 +92,7 @@ server has open (jobstore serve) is reached through it: --url takes the place of
 		newList(), newGet(), newCreate(), newUpdate(), newDelete(),
 		newCount(), newStats(), newExplain(), newCheck(),
 		newImport(), newExport(), newServe(), newDemo(),
-		newBackup(), newCompact(), newReindex(), newPrune(),
+		newBackup(), newCompact(), newReindex(), newSalvage(), newPrune(),
 	)
 	return root
 }
