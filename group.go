@@ -7,6 +7,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/jobstore/jobstore/index"
+	"github.com/jobstore/jobstore/internal/page"
 )
 
 // A group is one write transaction in the making. Operations see what those
@@ -18,6 +19,7 @@ type group struct {
 	tree   index.Tree
 	jobs   *bbolt.Bucket
 	cursor *bbolt.Cursor
+	look   *page.Cursor // over the jobs as last committed
 	batch  index.Batch
 	now    time.Time
 	minted typeID // the last one
@@ -30,7 +32,7 @@ type group struct {
 
 // begin starts the group in tx.
 func (g *group) begin(tx *bbolt.Tx) (err error) {
-	if g.tree, err = index.Open(tx); err != nil {
+	if g.tree, err = index.Open(tx, &g.store.checked); err != nil {
 		return err
 	}
 	if g.jobs, err = g.tree.Bucket(index.Jobs); err != nil {
@@ -47,7 +49,11 @@ func (g *group) begin(tx *bbolt.Tx) (err error) {
 			return corruptf("last minted ID is %x", minted)
 		}
 	}
-	g.cursor = g.jobs.Cursor()
+	committed, err := g.tree.Committed().Bucket(index.Jobs)
+	if err != nil {
+		return err
+	}
+	g.cursor, g.look = g.jobs.Cursor(), committed.Cursor()
 	g.batch.Reset()
 	g.mints, g.writes, g.deletes, g.last = 0, 0, 0, nil
 	g.now = g.store.options.Now()
@@ -97,6 +103,7 @@ func (g *group) mint() ID {
 // stored returns the record of id, or nil. It is valid until the next write.
 func (g *group) stored(id ID) []byte {
 	suffix := []byte(id.suffix())
+	g.look.Seek(suffix) // checks the pages that bbolt is going to trust
 	if key, value := g.cursor.Seek(suffix); bytes.Equal(key, suffix) {
 		return value
 	}

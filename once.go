@@ -184,7 +184,7 @@ func (c *checker) onceChunk(t index.View, from []byte, expiries bool) (next []by
 
 // onceKey checks one idempotency key against the expiries.
 func (c *checker) onceKey(expiries *page.Cursor, key, value []byte) {
-	o, err := index.ParseOnce(value)
+	o, err := index.ParseOnce(key, value)
 	if err == nil {
 		err = ID(idPrefix + o.ID).validate("id")
 	}
@@ -209,7 +209,7 @@ func (c *checker) expiryKey(keys *page.Cursor, key, value []byte) {
 		return
 	}
 	k, kept := keys.Seek(name)
-	if o, err := index.ParseOnce(kept); !bytes.Equal(k, name) || err == nil && o.Expires != expires {
+	if o, err := index.ParseOnce(name, kept); !bytes.Equal(k, name) || err == nil && o.Expires != expires {
 		c.problem("expiry", nil, "key %q expires at another time, or is not there", name)
 	}
 }

@@ -78,6 +78,9 @@ func (s *Store) prepareFile() error {
 	info, err := os.Stat(s.path)
 	if errors.Is(err, fs.ErrNotExist) && !s.options.ReadOnly {
 		if err := createFile(s.path); err != nil && !errors.Is(err, fs.ErrExist) {
+			if outOfRoom(err) {
+				return fmt.Errorf("%w: create: %v", ErrFull, err)
+			}
 			return fmt.Errorf("create: %w", withoutPath(err))
 		}
 		// If somebody else created it just before, theirs is the one to open.
@@ -184,7 +187,7 @@ func (s *Store) openFile() error {
 		}
 		s.db = db
 		return s.db.View(func(tx *bbolt.Tx) error {
-			view, err := index.Read(tx, nil)
+			view, err := index.Read(tx, &s.checked, nil)
 			if err != nil {
 				return err
 			}

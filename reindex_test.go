@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -80,8 +81,8 @@ func TestReindexMends(t *testing.T) {
 		},
 		"counters off": func(t *testing.T, root *bbolt.Bucket) {
 			counts := root.Bucket([]byte("counts"))
-			require.NoError(t, counts.Put([]byte{1, 1}, binary.BigEndian.AppendUint64(nil, 1)))
-			require.NoError(t, counts.Put([]byte{2, 2}, binary.BigEndian.AppendUint64(nil, 1e6)))
+			require.NoError(t, counts.Put([]byte{1, 1}, sealed([]byte{1, 1}, binary.BigEndian.AppendUint64(nil, 1))))
+			require.NoError(t, counts.Put([]byte{2, 2}, sealed([]byte{2, 2}, binary.BigEndian.AppendUint64(nil, 1e6))))
 			require.NoError(t, counts.Delete([]byte{3, 3}))
 		},
 		"a counter that is none": func(t *testing.T, root *bbolt.Bucket) {
@@ -136,7 +137,7 @@ func TestReindexBesideWriters(t *testing.T) {
 		counts := root.Bucket([]byte("counts"))
 		for pair := range 25 {
 			key := []byte{byte(pair/5 + 1), byte(pair%5 + 1)}
-			require.NoError(t, counts.Put(key, binary.BigEndian.AppendUint64(nil, 1e6)))
+			require.NoError(t, counts.Put(key, sealed(key, binary.BigEndian.AppendUint64(nil, 1e6))))
 		}
 	})
 	s = openDamaged(t, path)
@@ -470,4 +471,10 @@ func TestReindexRefuses(t *testing.T) {
 	s = openStore(t, path, &jobstore.Options{ReadOnly: true})
 	_, err = s.Reindex(t.Context(), jobstore.ReindexOptions{})
 	require.ErrorIs(t, err, jobstore.ErrReadOnly)
+}
+
+// sealed returns value with the checksum that index puts behind it.
+func sealed(key, value []byte) []byte {
+	table := crc32.MakeTable(crc32.Castagnoli)
+	return binary.LittleEndian.AppendUint32(value, crc32.Update(crc32.Checksum(key, table), table, value))
 }

@@ -16,6 +16,7 @@ import (
 	bbolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/jobstore/jobstore/index"
+	"github.com/jobstore/jobstore/internal/page"
 	"github.com/jobstore/jobstore/internal/record"
 )
 
@@ -88,7 +89,8 @@ type Store struct {
 	options   Options
 	hashInput func(string) index.Hash
 	log       *slog.Logger
-	writer    *writer // nil when read-only
+	writer    *writer      // nil when read-only
+	checked   page.Checked // pages of the file
 	// freelistKept is whether the file had its list of free pages written in it
 	// when it was opened, which only a clean close does.
 	freelistKept bool
@@ -130,6 +132,12 @@ func (s *Store) get(ctx context.Context, id ID) (job Job, stored []byte, err err
 		suffix := []byte(id.suffix())
 		value := bucket.Get(suffix)
 		if value == nil {
+			// Or its key is damaged: then its record does not fit it.
+			for key, value := range bucket.Around(suffix) {
+				if err := record.Prove(key, value); err != nil {
+					return corruptf("job %q, looking for %s: %v", key, id, err)
+				}
+			}
 			return fmt.Errorf("%w: %s", ErrNotFound, id)
 		}
 		stored = bytes.Clone(value)
@@ -271,7 +279,7 @@ func (s *Store) view(ctx context.Context, fn func(index.View) error) error {
 		}
 		defer func() { _ = tx.Rollback() }()
 		last := s.snapshot.Load()
-		view, err := index.Read(tx, last)
+		view, err := index.Read(tx, &s.checked, last)
 		if err != nil {
 			return err
 		}

@@ -272,7 +272,12 @@ func (w *writer) end(tx *bbolt.Tx) error {
 	}
 	if panicked {
 		_ = guard(tx.Rollback)
-	} else if outOfRoom(err) && !w.isCommitted(id) {
+	}
+	switch committed := w.isCommitted(id); {
+	case committed:
+	case panicked: // at a damaged page, which the others of the group may not need
+		return fmt.Errorf("%w (%w)", w.store.translate(err), errSpoiled)
+	case outOfRoom(err):
 		return fmt.Errorf("%w: %v", ErrFull, err)
 	}
 	failure := fmt.Errorf("%w: %v", ErrCommitUnknown, err)

@@ -47,8 +47,7 @@ func (br *branch) place(start []byte) (key []byte) {
 	case len(start) == 0:
 		key, br.value = br.cur.Last()
 	default:
-		br.cur.Seek(start)
-		key, br.value = br.cur.Prev()
+		key, br.value = br.cur.Before(start)
 	}
 	return key
 }

@@ -53,7 +53,7 @@ func (v View) readCounts() (Counts, error) {
 	}
 	cur := b.Cursor()
 	for k, value := cur.First(); k != nil; k, value = cur.Next() {
-		p, n, err := parseCounter(k, value)
+		p, n, err := ParseCounter(k, value)
 		if err != nil {
 			return c, err
 		}
@@ -62,7 +62,12 @@ func (v View) readCounts() (Counts, error) {
 	return c, nil
 }
 
-func parseCounter(key, value []byte) (Pair, int64, error) {
+// ParseCounter reads a counter. It fails with ErrDamaged.
+func ParseCounter(key, sealed []byte) (Pair, int64, error) {
+	value, err := unseal(key, sealed)
+	if err != nil {
+		return Pair{}, 0, err
+	}
 	if len(key) != 2 || len(value) != 8 || !(Pair{key[0], key[1]}).known() {
 		return Pair{}, 0, fmt.Errorf("%w: counter %x", ErrDamaged, key)
 	}
@@ -93,7 +98,7 @@ func (t Tree) SetCounts(old, c *Counts) error {
 			case n == 0:
 				err = b.Delete(key)
 			default:
-				err = b.Put(key, binary.BigEndian.AppendUint64(nil, uint64(n)))
+				err = b.Put(key, seal(key, binary.BigEndian.AppendUint64(nil, uint64(n))))
 			}
 			if err != nil {
 				return err

@@ -6,13 +6,13 @@
 //
 //	jobstore
 //	├─ meta     "format"                  → format version, uint64 big-endian
-//	│           "minted"                  → last minted ID, 16 bytes of UUIDv7
-//	├─ counts   status ‖ kind             → number of jobs, uint64 big-endian
+//	│           "minted"                  → last minted ID, 16 bytes of UUIDv7 ‖ seal
+//	├─ counts   status ‖ kind             → number of jobs, uint64 big-endian ‖ seal
 //	├─ jobs     id                        → record (package record)
 //	├─ kind     kind ‖ id                 → ∅
 //	├─ status   status ‖ kind ‖ id        → ∅
 //	├─ input    hash ‖ status ‖ kind ‖ id → ∅
-//	├─ once     idempotency key           → expiry ‖ sum ‖ id
+//	├─ once     idempotency key           → expiry ‖ sum ‖ id ‖ seal
 //	└─ expiry   expiry ‖ idempotency key  → ∅
 //
 // status and kind are codes of one byte, counted from 1. hash is the first 16
@@ -23,6 +23,9 @@
 // once and expiry are made by the first idempotency key. sum is 16 bytes of what
 // was asked for with it; expiry is Unix milliseconds, int64 big-endian with the
 // sign flipped, so that the keys that expire first stand first.
+//
+// A seal is the CRC32C of the key and of what stands before it, little-endian.
+// Records have a checksum of their own, and index entries a record to fit.
 //
 // There is one key for every (value, job): a list of IDs in one value would be
 // written anew for every job that joins it.

@@ -144,6 +144,10 @@ func (b *Batch) putKeys(t Tree) error {
 		if err != nil {
 			return err
 		}
+		look, err := t.look(name)
+		if err != nil {
+			return err
+		}
 		changes := b.changes[i]
 		slices.SortStableFunc(changes, func(x, y change) int {
 			return bytes.Compare(b.bytes(x), b.bytes(y))
@@ -152,6 +156,9 @@ func (b *Batch) putKeys(t Tree) error {
 			key := b.bytes(c)
 			if j+1 < len(changes) && bytes.Equal(key, b.bytes(changes[j+1])) {
 				continue
+			}
+			if look != nil {
+				look.Seek(key) // checks the pages that bbolt is going to trust
 			}
 			if c.remove {
 				err = bucket.Delete(key)

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/jobstore/jobstore/index"
+	"github.com/jobstore/jobstore/internal/page"
 )
 
 func openTree(t *testing.T) *bbolt.DB {
@@ -87,12 +88,12 @@ func TestBatch(t *testing.T) {
 			}
 		}
 		require.NoError(rt, db.Update(func(tx *bbolt.Tx) error {
-			tree, err := index.Open(tx)
+			tree, err := index.Open(tx, &page.Checked{})
 			require.NoError(rt, err)
 			return batch.Apply(tree)
 		}))
 		require.NoError(rt, db.View(func(tx *bbolt.Tx) error {
-			view, err := index.Read(tx, nil)
+			view, err := index.Read(tx, &page.Checked{}, nil)
 			require.NoError(rt, err)
 			requireEntries(rt, view, entries)
 			return nil
@@ -141,7 +142,7 @@ func TestScan(t *testing.T) {
 					batch.Change(nil, &e)
 				}
 			}
-			tree, err := index.Open(tx)
+			tree, err := index.Open(tx, &page.Checked{})
 			require.NoError(rt, err)
 			return batch.Apply(tree)
 		}))
@@ -172,7 +173,7 @@ func TestScan(t *testing.T) {
 			slices.Reverse(want)
 		}
 		require.NoError(rt, db.View(func(tx *bbolt.Tx) error {
-			view, err := index.Read(tx, nil)
+			view, err := index.Read(tx, &page.Checked{}, nil)
 			require.NoError(rt, err)
 			bucket, err := view.Bucket(index.Input)
 			require.NoError(rt, err)

@@ -40,7 +40,7 @@ func (t Tree) Once(key string) (o Once, ok bool, err error) {
 	if value == nil {
 		return Once{}, false, nil
 	}
-	o, err = ParseOnce(value)
+	o, err = ParseOnce([]byte(key), value)
 	return o, err == nil, err
 }
 
@@ -57,7 +57,7 @@ func (t Tree) PutOnce(key string, o Once, old *Once) error {
 	}
 	value := appendMilli(make([]byte, 0, onceHead+len(o.ID)), o.Expires)
 	value = append(append(value, o.Sum[:]...), o.ID...)
-	if err := once.Put([]byte(key), value); err != nil {
+	if err := once.Put([]byte(key), seal([]byte(key), value)); err != nil {
 		return err
 	}
 	return expiry.Put(ExpiryKey(o.Expires, []byte(key)), nil)
@@ -119,7 +119,11 @@ func (v View) Onces() (once, expiry page.Bucket, ok bool, err error) {
 }
 
 // ParseOnce reads the value of an idempotency key.
-func ParseOnce(value []byte) (Once, error) {
+func ParseOnce(key, sealed []byte) (Once, error) {
+	value, err := unseal(key, sealed)
+	if err != nil {
+		return Once{}, err
+	}
 	if len(value) <= onceHead {
 		return Once{}, fmt.Errorf("%w: idempotency key with %d bytes", ErrDamaged, len(value))
 	}

@@ -110,7 +110,7 @@ func (r Rebuild) counts() (c Counts, err error) {
 	}
 	cur := b.Cursor()
 	for k, v := cur.First(); k != nil; k, v = cur.Next() {
-		p, n, err := parseCounter(k, v)
+		p, n, err := ParseCounter(k, v)
 		if err != nil {
 			return c, err
 		}

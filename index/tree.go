@@ -91,9 +91,9 @@ type Snapshot struct {
 
 // Read returns the view of tx. It fails with ErrFormat when the file holds none.
 // Last is the snapshot of an earlier view, or nil; if tx sees the same one, it is
-// used again.
-func Read(tx *bbolt.Tx, last *Snapshot) (View, error) {
-	v := View{root: page.Root(tx), tx: tx, snapshot: last}
+// used again. Pages are noted in checked, which belongs to the open file.
+func Read(tx *bbolt.Tx, checked *page.Checked, last *Snapshot) (View, error) {
+	v := View{root: page.Root(tx, checked), tx: tx, snapshot: last}
 	if last != nil && last.id == tx.ID() {
 		return v, nil
 	}
@@ -166,7 +166,11 @@ func (v View) Minted() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return meta.Get(mintedKey), nil
+	value := meta.Get(mintedKey)
+	if value == nil {
+		return nil, nil
+	}
+	return unseal(mintedKey, value)
 }
 
 // Size returns how many bytes of the file the engine has handed out so far.
@@ -180,12 +184,12 @@ type Tree struct {
 }
 
 // Open returns the tree in tx, which is a write transaction.
-func Open(tx *bbolt.Tx) (Tree, error) {
+func Open(tx *bbolt.Tx, checked *page.Checked) (Tree, error) {
 	root := tx.Bucket(rootName)
 	if root == nil {
 		return Tree{}, fmt.Errorf("%w: no bucket %q", ErrFormat, rootName)
 	}
-	view, err := Read(tx, nil)
+	view, err := Read(tx, checked, nil)
 	return Tree{root: root, read: view}, err
 }
 
@@ -220,11 +224,24 @@ func (t Tree) bucket(name []byte) (*bbolt.Bucket, error) {
 	return b, nil
 }
 
+// look returns a cursor over a bucket as last committed; nil for the tree of a
+// rebuild.
+func (t Tree) look(name Name) (*page.Cursor, error) {
+	if t.read.snapshot == nil {
+		return nil, nil
+	}
+	b, err := t.read.Bucket(name)
+	if err != nil {
+		return nil, err
+	}
+	return b.Cursor(), nil
+}
+
 // SetMinted keeps the last minted ID.
 func (t Tree) SetMinted(id []byte) error {
 	meta, err := t.bucket(metaName)
 	if err != nil {
 		return err
 	}
-	return meta.Put(mintedKey, id)
+	return meta.Put(mintedKey, seal(mintedKey, id))
 }

@@ -1,6 +1,9 @@
 package page
 
-import "bytes"
+import (
+	"bytes"
+	"iter"
+)
 
 // maxDepth bounds a descent. Pages hold two keys or more, and trees of bbolt some
 // dozens a page, so that a sound one is nowhere near it.
@@ -28,6 +31,47 @@ func (b *Bucket) Cursor() *Cursor { return &Cursor{bucket: b} }
 // Seek moves to the first key at or past key and returns it with its value, or
 // nil at the end of the bucket.
 func (c *Cursor) Seek(key []byte) (k, v []byte) {
+	c.find(key)
+	leaf := &c.stack[c.depth-1]
+	leaf.i = leaf.search(key, false)
+	if leaf.i == leaf.count {
+		k, v = c.Next()
+	} else {
+		k, v = leaf.key(leaf.i), leaf.value(leaf.i)
+	}
+	if k != nil && bytes.Compare(k, key) < 0 {
+		damaged("key %x is where %x and what comes behind should be", k, key)
+	}
+	return k, v
+}
+
+// Before moves to the last key ahead of key and returns it with its value, or nil
+// when there is none.
+func (c *Cursor) Before(key []byte) (k, v []byte) {
+	c.Seek(key)
+	if k, v = c.Prev(); k != nil && bytes.Compare(k, key) >= 0 {
+		damaged("key %x is ahead of %x", k, key)
+	}
+	return k, v
+}
+
+// Around calls yield with every key and value of the leaf that key belongs in,
+// whether it is there or not.
+func (b *Bucket) Around(key []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(k, v []byte) bool) {
+		c := b.Cursor()
+		c.find(key)
+		leaf := &c.stack[c.depth-1]
+		for i := range leaf.count {
+			if !yield(leaf.key(i), leaf.value(i)) {
+				return
+			}
+		}
+	}
+}
+
+// find goes to the leaf that key belongs in.
+func (c *Cursor) find(key []byte) {
 	// Where the last search ended is often where this one will: go up only as
 	// far as needed to be sure that the key is below.
 	level := c.depth - 1
@@ -46,12 +90,6 @@ func (c *Cursor) Seek(key []byte) (k, v []byte) {
 		c.push(level+1, l.child(l.i))
 	}
 	c.depth = level + 1
-	leaf := &c.stack[level]
-	leaf.i = leaf.search(key, false)
-	if leaf.i == leaf.count {
-		return c.Next()
-	}
-	return leaf.key(leaf.i), leaf.value(leaf.i)
 }
 
 // covers reports whether key is certain to be below the child that l took, if
@@ -155,6 +193,10 @@ func (c *Cursor) push(at int, id uint64) {
 		damaged("tree is deeper than %d pages", maxDepth)
 	}
 	c.stack[at] = level{node: c.bucket.page(id)}
+	if id != 0 && !c.bucket.checked.has(id) {
+		c.check(at, id)
+		c.bucket.checked.add(id)
+	}
 }
 
 func (c *Cursor) current() (k, v []byte) {

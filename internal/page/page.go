@@ -59,11 +59,13 @@ type Bucket struct {
 	pageSize int
 	root     uint64
 	inline   node // the only page of a small bucket, whose root is 0
+	checked  *Checked
 }
 
 // Root returns the bucket that holds the top-level buckets in tx. In a write
-// transaction it is the tree as last committed.
-func Root(tx *bbolt.Tx) Bucket {
+// transaction it is the tree as last committed. Pages are noted in checked, which
+// belongs to the file.
+func Root(tx *bbolt.Tx, checked *Checked) Bucket {
 	info := tx.DB().Info()
 	// The map holds at least the pages that the transaction knows: the file was
 	// grown to them before they were committed.
@@ -72,6 +74,7 @@ func Root(tx *bbolt.Tx) Bucket {
 		file:     unsafe.Slice((*byte)(start), tx.Size()),
 		pageSize: info.PageSize,
 		root:     uint64(tx.Cursor().Bucket().Root()),
+		checked:  checked,
 	}
 }
 
@@ -87,9 +90,10 @@ func (b *Bucket) Bucket(name []byte) (Bucket, bool) {
 		return Bucket{}, false
 	}
 	value := leaf.value(i)
-	child := Bucket{file: b.file, pageSize: b.pageSize, root: binary.NativeEndian.Uint64(value)}
+	child := b.Numbered(binary.NativeEndian.Uint64(value))
 	if child.root == 0 {
 		child.inline = newNode(value[bucketHeaderLen:], 0)
+		child.inline.verify(0, b.pageSize, nil, nil)
 	}
 	return child, true
 }
@@ -113,13 +117,14 @@ func (b *Bucket) page(id uint64) node {
 	}
 	start := int(id) * b.pageSize
 	overflow := int(binary.NativeEndian.Uint32(b.file[start+12 : start+headerLen]))
-	return newNode(b.file[start:start+(overflow+1)*b.pageSize], id)
+	end := start + (overflow+1)*b.pageSize
+	return newNode(b.file[start:end:end], id)
 }
 
 // Numbered returns the bucket whose root page has this number, as Number gave it in
 // the same snapshot. The number of a small bucket, 0, leads to none.
 func (b *Bucket) Numbered(root uint64) Bucket {
-	return Bucket{file: b.file, pageSize: b.pageSize, root: root}
+	return Bucket{file: b.file, pageSize: b.pageSize, root: root, checked: b.checked}
 }
 
 // Number returns the number of the root page of b, or 0 for a small bucket, which

@@ -28,7 +28,7 @@ func TestCursorWalksAsBbolts(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		write(rt, db, name)
 		err := db.View(func(tx *bbolt.Tx) error {
-			root := page.Root(tx)
+			root := page.Root(tx, &page.Checked{})
 			outer, ok := root.Bucket([]byte("outer"))
 			require.True(rt, ok)
 			bucket, ok := outer.Bucket(name)
@@ -121,7 +121,7 @@ func TestCursorTurnsRound(t *testing.T) {
 		return nil
 	}))
 	require.NoError(t, db.View(func(tx *bbolt.Tx) error {
-		root := page.Root(tx)
+		root := page.Root(tx, &page.Checked{})
 		bucket, ok := root.Bucket([]byte("b"))
 		require.True(t, ok)
 		c := bucket.Cursor()

@@ -96,7 +96,7 @@ func (v *verifier) bucket(root uint64, levels int) {
 		if !inline.leaf {
 			damaged("bucket %q has a branch in it", n.key(i))
 		}
-		v.elements(&inline, 0, nil, nil)
+		inline.verify(0, v.PageSize, nil, nil)
 	})
 	for _, root := range children {
 		v.bucket(root, levels-1)
@@ -123,7 +123,7 @@ func (v *verifier) tree(id uint64, depth int, low, high []byte, each func(n *nod
 	if n.leaf != (depth == v.leafDepth) {
 		damaged("page %d is at the depth of a leaf, or is a leaf at that of a branch", id)
 	}
-	v.elements(&n, id, low, high)
+	n.verify(id, v.PageSize, low, high)
 	if n.leaf {
 		for i := range n.count {
 			each(&n, i)
@@ -139,16 +139,18 @@ func (v *verifier) tree(id uint64, depth int, low, high []byte, each func(n *nod
 	}
 }
 
-// elements verifies that the keys and values of a page lie behind its elements
-// without a gap, as bbolt packs them, in as many pages as they need, and that the
-// keys ascend from low and stay before high.
-func (v *verifier) elements(n *node, id uint64, low, high []byte) {
+// verify checks that the keys and values of a page lie behind its elements without
+// a gap, as bbolt packs them, in as many pages as they need, and that the keys
+// ascend from low and stay before high, where these are not nil. A small bucket's
+// page, whose id is 0, ends where its last value does.
+func (n *node) verify(id uint64, pageSize int, low, high []byte) {
 	end := headerLen + int(n.count)*elementLen
+	// A page without elements is that of a file without buckets, and empty.
+	if end > len(n.b) || n.count == 0 && len(bytes.TrimLeft(n.b[headerLen:], "\x00")) > 0 {
+		damaged("page %d has %d elements", id, n.count)
+	}
 	last := low
 	for i := range n.count {
-		if int(i+1)*elementLen+headerLen > len(n.b) {
-			damaged("page %d has %d elements", id, n.count)
-		}
 		start, key, value := n.extent(i)
 		if start != end || key == 0 || start+key+value > len(n.b) {
 			damaged("page %d: element %d is at %d, not at %d, of %d+%d bytes", id, i, start, end, key, value)
@@ -159,7 +161,11 @@ func (v *verifier) elements(n *node, id uint64, low, high []byte) {
 		}
 		last, end = k, start+key+value
 	}
-	if id != 0 && (end+v.PageSize-1)/v.PageSize != len(n.b)/v.PageSize {
+	fits := (end+pageSize-1)/pageSize == len(n.b)/pageSize
+	if id == 0 {
+		fits = end == len(n.b)
+	}
+	if !fits {
 		damaged("page %d has %d bytes in %d", id, end, len(n.b))
 	}
 }

@@ -99,6 +99,13 @@ func Decode(j *Job, suffix, value []byte, withTasks bool) (id string, err error)
 	return text(memory[:idLen]), nil
 }
 
+// Prove checks that value, but for its tasks, is the whole record of the job whose
+// key is suffix. It fails with ErrDamaged.
+func Prove(suffix, value []byte) error {
+	_, _, err := open(suffix, value)
+	return err
+}
+
 // open checks the envelope and returns what is in it.
 func open(suffix, value []byte) (body, tasks []byte, err error) {
 	if len(value) < headerLen {

@@ -1,0 +1,137 @@
+package page_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.etcd.io/bbolt"
+
+	"github.com/jobstore/jobstore/internal/page"
+)
+
+// A page whose header, or the places in it, are damaged is refused when it is read,
+// or reads as it did before. Keys and values, and where the last one ends, are
+// checked by those who know them.
+func TestDamagedPages(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pages.db")
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{NoSync: true})
+	require.NoError(t, err)
+	require.NoError(t, db.Update(func(tx *bbolt.Tx) error {
+		b, err := tx.CreateBucket([]byte("bucket"))
+		require.NoError(t, err)
+		for i := range 400 {
+			require.NoError(t, b.Put(fmt.Appendf(nil, "key-%06d", i), make([]byte, 100+i%7*300)))
+		}
+		return nil
+	}))
+	pageSize := db.Info().PageSize
+	require.NoError(t, db.Close())
+	file, err := os.ReadFile(path)
+	require.NoError(t, err)
+	want, err := keysOf(path)
+	require.NoError(t, err)
+	require.Len(t, want, 400)
+
+	rng := rand.New(rand.NewPCG(1, 1))
+	refused := 0
+	for range 150 {
+		damaged := bytes.Clone(file)
+		id := 2 + rng.IntN(len(file)/pageSize-2)
+		elements := damaged[id*pageSize:]
+		count := int(binary.NativeEndian.Uint16(elements[10:]))
+		at, bit := 16*rng.IntN(min(1+count, pageSize/16))+rng.IntN(4), rng.IntN(8)
+		if elements[8] == 2 && at >= 16 {
+			at += 4 // the place in a leaf stands behind the flags
+		} else if at < 16 {
+			at += 4 * rng.IntN(4)
+		}
+		elements[at] ^= 1 << bit
+		require.NoError(t, os.WriteFile(path, damaged, 0o600))
+		got, err := keysOf(path)
+		if err != nil {
+			refused++
+			continue
+		}
+		require.True(t, slices.Equal(want, got), "page %d, byte %d, bit %d", id, at, bit)
+	}
+	require.NotZero(t, refused)
+}
+
+// keysOf walks a bucket, forward and then by seeks, and returns its keys. What a
+// cursor panics with is its error.
+func keysOf(path string) (keys []string, err error) {
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
+		}
+		_ = db.Close()
+	}()
+	tx, err := db.Begin(false)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = tx.Rollback() }()
+	root := page.Root(tx, &page.Checked{})
+	bucket, ok := root.Bucket([]byte("bucket"))
+	if !ok {
+		return nil, fmt.Errorf("no bucket")
+	}
+	c := bucket.Cursor()
+	for k, _ := c.First(); k != nil; k, _ = c.Next() {
+		keys = append(keys, string(k))
+	}
+	for _, key := range keys {
+		if k, _ := bucket.Cursor().Seek([]byte(key)); string(k) != key {
+			return nil, fmt.Errorf("%q is not found, but %q", key, k)
+		}
+		if k, _ := bucket.Cursor().Before([]byte(key)); string(k) >= key {
+			return nil, fmt.Errorf("%q is ahead of %q", k, key)
+		}
+	}
+	return keys, nil
+}
+
+// Around gives the whole leaf that a key belongs in, whether it is there or not.
+func TestAround(t *testing.T) {
+	db := openDB(t)
+	require.NoError(t, db.Update(func(tx *bbolt.Tx) error {
+		b, err := tx.CreateBucket([]byte("bucket"))
+		require.NoError(t, err)
+		for i := range 1000 {
+			require.NoError(t, b.Put(fmt.Appendf(nil, "key-%06d", 2*i), make([]byte, 50)))
+		}
+		return nil
+	}))
+	require.NoError(t, db.View(func(tx *bbolt.Tx) error {
+		root := page.Root(tx, &page.Checked{})
+		bucket, ok := root.Bucket([]byte("bucket"))
+		require.True(t, ok)
+		for i := range 2001 {
+			key := fmt.Sprintf("key-%06d", i)
+			var around []string
+			for k, v := range bucket.Around([]byte(key)) {
+				require.Len(t, v, 50)
+				around = append(around, string(k))
+			}
+			require.NotEmpty(t, around)
+			if i > 0 {
+				require.LessOrEqual(t, around[0], key)
+			}
+			if i%2 == 0 && i < 2000 {
+				require.Contains(t, around, key)
+			}
+		}
+		return nil
+	}))
+}
