@@ -75,7 +75,7 @@ func TestExamplesOfHelpRun(t *testing.T) {
 
 	// import comes first, as the others need a store, and what deletes last.
 	commands := []string{"import", "", "list", "get", "create", "update", "count", "stats", "explain", "check", "export", "serve", "demo",
-		"backup", "compact", "reindex", "delete", "prune"}
+		"backup", "compact", "reindex", "salvage", "delete", "prune"}
 	help := runPlain(context.Background(), "--help")
 	for _, match := range regexp.MustCompile(`(?m)^  ([a-z]+) +[A-Z]`).FindAllStringSubmatch(help.out, -1) {
 		if name := match[1]; name != "completion" && name != "help" {
