@@ -13,8 +13,6 @@ import (
 	"slices"
 
 	bbolterrors "go.etcd.io/bbolt/errors"
-
-	"github.com/jobstore/jobstore/internal/record"
 )
 
 // A SalvageReport says what Salvage found.
@@ -147,9 +145,12 @@ type salvager struct {
 type version struct {
 	offset  int64
 	size    int   // without tasks
+	tasks   int   // how long they are; damagedTasks if they are that
 	updated int64 // Unix milliseconds
 	inUse   bool  // in a page that the meta page leads to
 }
+
+const damagedTasks = -1
 
 // better reports whether v is to be taken rather than w. What the last meta page
 // leads to is what was committed last. If it may not be the last, the last
@@ -160,6 +161,9 @@ func (s *salvager) better(v, w version) bool {
 	}
 	if v.updated != w.updated {
 		return v.updated > w.updated
+	}
+	if (v.tasks == damagedTasks) != (w.tasks == damagedTasks) {
+		return w.tasks == damagedTasks
 	}
 	return v.inUse && !w.inUse
 }
@@ -226,28 +230,11 @@ func (e *writeError) Error() string { return e.err.Error() }
 
 // read returns the job of a version that was found before.
 func (s *salvager) read(suffix string, v version) (job Job, err error) {
-	value := bytes.Clone(s.file.at(v.offset, v.size))
-	if record.HasTasks(value) {
-		tasks, ok := s.tasks(value, v.offset+int64(v.size))
-		if !ok {
-			s.report.TasksLost++
-			// Some byte must stand for them, or the record would be refused.
-			err = job.decode([]byte(suffix), append(value, ' '), false)
-			return job, err
-		}
-		value = append(value, tasks...)
+	value := bytes.Clone(s.file.at(v.offset, v.size+max(0, v.tasks)))
+	if v.tasks == damagedTasks {
+		s.report.TasksLost++
+		value = append(value, ' ') // some byte must stand for them
 	}
-	err = job.decode([]byte(suffix), value, true)
+	err = job.decode([]byte(suffix), value, v.tasks > 0)
 	return job, err
-}
-
-// tasks returns the tasks of a record that begin at offset. Few are long.
-func (s *salvager) tasks(value []byte, offset int64) ([]byte, bool) {
-	for _, most := range []int{16 << 10, MaxJSON} {
-		rest := s.file.at(offset, most)
-		if n, ok := record.TasksLen(value, rest); ok {
-			return rest[:n], json.Valid(rest[:n])
-		}
-	}
-	return nil, false
 }

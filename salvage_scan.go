@@ -58,27 +58,25 @@ func (s *salvager) follow() {
 		return
 	}
 	l := s.layout()
-	found := int64(0)
 	whole := page.Elements(&s.file, l, index.PathOf(index.Jobs), func(e page.Element) {
-		found++
-		size, ok := record.Begins(e.Value)
-		var job Job
-		if !ok || size > len(e.Value) || job.decode(e.Key, e.Value, false) != nil || job.ID.validate("id") != nil {
+		v, job, ok := s.version(e.Key, e.Value, e.Offset)
+		if !ok || v.size+max(0, v.tasks) != len(e.Value) && v.tasks != damagedTasks {
 			s.lost[string(e.Key)] = true
 			s.lostAt[e.Offset] = true
 			s.report.Damaged++
 			s.report.UnreadBytes += int64(len(e.Value))
 			return
 		}
-		s.offer(string(e.Key), version{offset: e.Offset, size: size, updated: milli(job.UpdatedAt), inUse: true})
+		v.inUse = true
+		s.offer(string(job.ID.suffix()), v)
 	})
 	jobs := int64(0)
 	whole = page.Elements(&s.file, l, index.CountsPath(), func(e page.Element) {
-		if len(e.Value) == 8 {
-			jobs += int64(binary.BigEndian.Uint64(e.Value))
+		if _, n, err := index.ParseCounter(e.Key, e.Value); err == nil {
+			jobs += n
 		}
 	}) && whole
-	s.whole = whole && s.newest && found == jobs && int64(len(s.versions)+len(s.lost)) == jobs
+	s.whole = whole && s.newest && int64(len(s.versions)+len(s.lost)) == jobs
 }
 
 // scan looks for records everywhere in the file.
@@ -121,19 +119,48 @@ func (s *salvager) recordAt(offset int64, holds pageSet) (end int64) {
 		s.damagedAt(offset)
 		return 0
 	}
-	suffix := string(before[len(before)-n:])
-	if record.HasTasks(value) {
-		value = append(bytes.Clone(value), ' ') // see read
-	}
-	var job Job
-	if job.decode([]byte(suffix), value, false) != nil || job.ID.validate("id") != nil {
+	suffix := bytes.Clone(before[len(before)-n:])
+	v, job, ok := s.version(suffix, bytes.Clone(value), offset)
+	if !ok {
 		s.damagedAt(offset)
 		return 0
 	}
-	end = offset + int64(size)
+	end = offset + int64(v.size) + int64(max(0, v.tasks))
 	holds.add(offset, end)
-	s.offer(suffix, version{offset: offset, size: size, updated: milli(job.UpdatedAt)})
+	s.offer(job.ID.suffix(), v)
 	return end
+}
+
+// version returns the version of a job that stands at offset, and the job without
+// its tasks. It returns false unless value, which may lack the tasks, begins with
+// a sound record of that ID.
+func (s *salvager) version(suffix, value []byte, offset int64) (v version, job Job, ok bool) {
+	size, ok := record.Begins(value)
+	if !ok || size > len(value) {
+		return v, job, false
+	}
+	value = value[:size:size]
+	v = version{offset: offset, size: size}
+	if record.HasTasks(value) {
+		v.tasks = s.tasksLen(value, offset+int64(size))
+		value = append(value, ' ') // some byte must stand for them
+	}
+	if job.decode(suffix, value, false) != nil || job.ID.validate("id") != nil {
+		return v, job, false
+	}
+	v.updated = milli(job.UpdatedAt)
+	return v, job, true
+}
+
+// tasksLen returns the length of the tasks of a record, which begin at offset. Few
+// are long.
+func (s *salvager) tasksLen(value []byte, offset int64) int {
+	for _, most := range []int{16 << 10, MaxJSON} {
+		if n, ok := record.TasksLen(value, s.file.at(offset, most)); ok {
+			return n
+		}
+	}
+	return damagedTasks
 }
 
 // damagedAt counts a record that is damaged, unless it is known already, or in a

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/bbolt"
@@ -65,32 +67,43 @@ func compact(t *testing.T, jobs []jobstore.Job) []jobstore.Job {
 	return jobs
 }
 
-// usedStore is a store that has seen changes and deletions, all in commits of
-// their own, so that its free pages are full of what was. It returns what it
-// holds, and the IDs of jobs that were deleted.
+// usedStore is a store whose free pages hold what was: every tenth job was changed
+// and every tenth deleted, in the last two commits. It returns what it holds, and
+// the IDs of the jobs that were deleted.
 func usedStore(t *testing.T, path string) (jobs []jobstore.Job, deleted []jobstore.ID) {
 	t.Helper()
 	clock := newHandClock()
 	s := openStore(t, path, &jobstore.Options{NoSync: true, Now: clock.Now})
 	made := fill(t, s, 700)
-	for i := 0; i < len(made); i += 10 {
-		clock.step(time.Second)
-		_, err := s.Update(t.Context(), made[i].ID, func(j *jobstore.Job) error {
-			j.Output = "s3://bucket/changed"
-			return nil
-		})
-		require.NoError(t, err)
-		_, err = s.Delete(t.Context(), made[i+5].ID)
-		require.NoError(t, err)
-		deleted = append(deleted, made[i+5].ID)
-	}
 	require.NoError(t, s.Put(t.Context(), &jobstore.Job{
 		ID: "job_long", Kind: jobstore.KindVideo, Status: jobstore.StatusFailed, Input: "x",
 		Tasks: append(append([]byte(`["`), bytes.Repeat([]byte("pad] "), 60_000)...), "\"] \n"...),
-	}))
+	}, mirrored(2030)))
+	var changed []*jobstore.Job
+	for i := 0; i < len(made); i += 10 {
+		j := *made[i]
+		j.Output, j.UpdatedAt = changedOutput, j.UpdatedAt.Add(time.Second)
+		changed = append(changed, &j)
+		deleted = append(deleted, made[i+5].ID)
+	}
+	// A mirror may well go back in time.
+	require.NoError(t, s.Put(t.Context(), append(changed, mirrored(2020))...))
+	_, err := s.Delete(t.Context(), deleted...)
+	require.NoError(t, err)
 	jobs = compact(t, everything(t, s))
 	closeStore(t, s)
 	return jobs, deleted
+}
+
+const changedOutput = "s3://bucket/changed"
+
+// mirrored is a job that was put twice, the second time with an earlier time of
+// its last update.
+func mirrored(year int) *jobstore.Job {
+	return &jobstore.Job{
+		ID: "job_mirrored", Kind: jobstore.KindVideo, Status: jobstore.StatusFailed, Input: "x",
+		UpdatedAt: time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC),
+	}
 }
 
 // A sound store gives exactly what it holds, whatever stands in its free pages.
@@ -145,6 +158,13 @@ func TestSalvageOfDamagedStore(t *testing.T) {
 			overwrite(t, path, 0, make([]byte, 2*pageSize))
 		}, true, 0},
 		"one meta page": {func(t *testing.T, path string) { overwrite(t, path, pageSize, zeros) }, true, 0},
+		"a branch without its last child": {func(t *testing.T, path string) {
+			root := bucketRoot(t, path, "jobs")
+			file, err := os.ReadFile(path)
+			require.NoError(t, err)
+			count := binary.NativeEndian.Uint16(file[root*pageSize+10:])
+			overwrite(t, path, root*pageSize+10, binary.NativeEndian.AppendUint16(nil, count-1))
+		}, true, 0},
 		"root of jobs": {func(t *testing.T, path string) {
 			overwrite(t, path, bucketRoot(t, path, "jobs")*pageSize, zeros)
 		}, true, 0},
@@ -179,9 +199,14 @@ func TestSalvageOfDamagedStore(t *testing.T) {
 			}
 			lost := 0
 			for _, w := range want {
-				if got, ok := byID[w.ID]; !ok {
+				got, ok := byID[w.ID]
+				switch {
+				case !ok:
 					lost++
-				} else if report.TasksLost == 0 && test.lost == 0 {
+				case w.ID == "job_mirrored":
+					// Without the pages that lead to it, only the time tells.
+					require.Contains(t, []int{2020, 2030}, got.UpdatedAt.Year())
+				case test.lost == 0:
 					require.Equal(t, w, got)
 				}
 				delete(byID, w.ID)
@@ -195,6 +220,10 @@ func TestSalvageOfDamagedStore(t *testing.T) {
 				require.True(t, test.uncertain)
 			}
 			require.LessOrEqual(t, int64(len(byID)), report.Uncertain)
+			if test.uncertain && test.lost == 0 {
+				require.NotEmpty(t, byID, "the test has made no remains of deleted jobs")
+				require.Zero(t, report.TasksLost)
+			}
 			if test.uncertain && test.lost == 0 { // otherwise they may be lost as well
 				require.NotZero(t, report.Older)
 			}
@@ -208,25 +237,63 @@ func TestSalvageOfDamagedStore(t *testing.T) {
 	}
 }
 
-// Of a damaged record an earlier version is taken if there is one; what has been
+// Of a damaged record an earlier copy is taken if there is one; what has been
 // deleted does not come back for that.
 func TestSalvageOfDamagedRecords(t *testing.T) {
 	path := storePath(t)
 	want, deleted := usedStore(t, path)
-	// One that was changed, so that its first version is still somewhere, and one
-	// that was not.
-	changed, single := want[9], want[11]
-	require.Equal(t, "s3://bucket/changed", changed.Output)
-	damageRecord(t, path, changed.ID)
-	damageRecord(t, path, single.ID)
+	changed := slices.IndexFunc(want, func(j jobstore.Job) bool { return j.Output == changedOutput })
+	offset := recordOffset(t, path, want[changed].ID)
+	file, err := os.ReadFile(path)
+	require.NoError(t, err)
+	overwrite(t, path, offset+20, []byte{file[offset+20] ^ 1})
 	jobs, report := salvage(t, path)
-	require.EqualValues(t, 2, report.Damaged)
+	require.EqualValues(t, 1, report.Damaged)
+	require.EqualValues(t, 1, report.Uncertain)
 	require.NotZero(t, report.UnreadBytes)
+	// The newest of the earlier copies is the one from before the deletion, which
+	// wrote the page again.
+	require.Equal(t, want, jobs)
 	for _, j := range jobs {
 		require.NotContains(t, deleted, j.ID)
 	}
-	require.GreaterOrEqual(t, len(jobs), len(want)-2)
-	require.EqualValues(t, len(jobs)-len(want)+2, report.Uncertain)
+}
+
+// recordOffset returns where in the file the record of a job is.
+func recordOffset(t *testing.T, path string, id jobstore.ID) (offset int64) {
+	t.Helper()
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true})
+	require.NoError(t, err)
+	require.NoError(t, db.View(func(tx *bbolt.Tx) error {
+		value := tx.Bucket([]byte("jobstore")).Bucket([]byte("jobs")).Get([]byte(id[len("job_"):]))
+		offset = int64(uintptr(unsafe.Pointer(&value[0])) - db.Info().Data)
+		return nil
+	}))
+	require.NoError(t, db.Close())
+	return offset
+}
+
+// While both meta pages are sound, what they lead to is what was committed last,
+// even if it says that it is older.
+func TestSalvageTrustsThePagesInUse(t *testing.T) {
+	path := storePath(t)
+	usedStore(t, path)
+	page, pageSize := leafPage(t, path, "jobs")
+	overwrite(t, path, int64(page)*pageSize, make([]byte, 16))
+	jobs, _ := salvage(t, path)
+	for _, j := range jobs {
+		if j.ID == "job_mirrored" {
+			require.Equal(t, 2020, j.UpdatedAt.Year())
+		}
+	}
+	// The other meta page may have been the newer one.
+	overwrite(t, path, pageSize, make([]byte, pageSize))
+	jobs, _ = salvage(t, path)
+	for _, j := range jobs {
+		if j.ID == "job_mirrored" {
+			require.Equal(t, 2030, j.UpdatedAt.Year())
+		}
+	}
 }
 
 // A record whose tasks alone are damaged is written without them.
@@ -247,6 +314,28 @@ func TestSalvageOfDamagedTasks(t *testing.T) {
 		}
 	}
 	require.Equal(t, want, jobs)
+}
+
+// Of two copies of a record that are alike, the one whose tasks are whole is taken.
+func TestSalvageLooksForWholeTasks(t *testing.T) {
+	path := storePath(t)
+	want, _ := usedStore(t, path)
+	long := slices.IndexFunc(want, func(j jobstore.Job) bool { return j.ID == "job_long" })
+	first := recordOffset(t, path, "job_long")
+	file, err := os.ReadFile(path)
+	require.NoError(t, err)
+	clear(file[:2*4096]) // both meta pages
+	second := int64(len(file)) + int64(len("long"))
+	file = append(file, file[first-int64(len("long")):first+400_000]...)
+	for _, offset := range []int64{first, second} {
+		damaged := bytes.Clone(file)
+		damaged[offset+5000] ^= 1
+		require.NoError(t, os.WriteFile(path, damaged, 0o600))
+		jobs, report := salvage(t, path)
+		require.Zero(t, report.TasksLost)
+		i := slices.IndexFunc(jobs, func(j jobstore.Job) bool { return j.ID == "job_long" })
+		require.Equal(t, want[long], jobs[i])
+	}
 }
 
 // Whatever is done to a file, all that comes out of it has been in it.

@@ -56,25 +56,54 @@ func SuffixLen(before, b []byte) (n int, ok bool) {
 }
 
 // TasksLen returns how many bytes at the start of rest are the tasks of the record
-// in b: those of a JSON array with the checksum that the record gives. It returns
-// false when none are, which is right only for a record without tasks.
+// in b: a JSON array, and white space around it, with the checksum that the record
+// gives. It returns false when none are, which is right only for a record without
+// tasks.
 func TasksLen(b, rest []byte) (n int, ok bool) {
 	var j Job
 	if decodeArray(&j, b[headerLen:]) != nil || !j.tasksAreStored {
 		return 0, false
 	}
-	crc, from := uint32(0), 0
-	for i, c := range rest {
-		switch c {
-		case ']', ' ', '\t', '\r', '\n': // what JSON of an array can end with
-			crc = crc32.Update(crc, castagnoli, rest[from:i+1])
-			if from = i + 1; crc == j.tasksSum {
-				return from, true
-			}
+	n = arrayLen(rest)
+	for crc := crc32.Checksum(rest[:n], castagnoli); n > 0; n++ {
+		if crc == j.tasksSum {
+			return n, true
 		}
+		if n == len(rest) || !isSpace(rest[n]) {
+			break
+		}
+		crc = crc32.Update(crc, castagnoli, rest[n:n+1])
 	}
 	return 0, false
 }
+
+// arrayLen returns where the brackets that open in b have all been closed, or 0 if
+// they never are before there is a byte that no JSON has at its place.
+func arrayLen(b []byte) int {
+	depth, quoted := 0, false
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case c < ' ' && (quoted || !isSpace(c)):
+			return 0
+		case c == '"':
+			quoted = !quoted
+		case quoted && c == '\\':
+			i++
+		case quoted:
+		case c > '}':
+			return 0
+		case c == '[' || c == '{':
+			depth++
+		case c == ']' || c == '}':
+			if depth--; depth <= 0 {
+				return i + 1
+			}
+		}
+	}
+	return 0
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 // HasTasks reports whether the record in b, without its tasks, has any.
 func HasTasks(b []byte) bool {

@@ -12,7 +12,7 @@ import (
 // stands around it.
 func TestFind(t *testing.T) {
 	for _, suffix := range []string{"a", "abc123", "01h455vb4pex5vsknk084sn02q", strings.Repeat("x", MaxSuffix)} {
-		for _, tasks := range []string{"", "[]", `[{"a":[1, 2]},` + "\n" + `[]] `} {
+		for _, tasks := range []string{"", "[]", `[{"a":[1, 2]},` + "\n" + `[]] `, `	["]", "\"]", "\\", "é"]`, strings.Repeat("[", 40) + strings.Repeat("]", 40)} {
 			j := sample()
 			if tasks != "" {
 				j.Tasks = []byte(tasks)
