@@ -68,7 +68,7 @@ func (s *salvager) follow() {
 			return
 		}
 		v.inUse = true
-		s.offer(string(job.ID.suffix()), v)
+		s.offer(job.ID.suffix(), v)
 	})
 	jobs := int64(0)
 	whole = page.Elements(&s.file, l, index.CountsPath(), func(e page.Element) {
