@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	bbolterrors "go.etcd.io/bbolt/errors"
 )
@@ -183,7 +184,7 @@ func (s *salvager) offer(suffix string, v version) {
 		s.report.Older++ // of a job that has been deleted
 		return
 	}
-	s.versions[suffix] = v
+	s.versions[strings.Clone(suffix)] = v // a part of a record's memory otherwise
 }
 
 // write writes the jobs that were found.
