@@ -6,7 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/bbolt"
@@ -239,4 +241,34 @@ func TestCompactRefuses(t *testing.T) {
 			unchanged(t)
 		})
 	}
+}
+
+// A store that is opened while the file is replaced has waited for the lock on
+// the old file, which has no name any more when the lock is free.
+func TestOpenWaitsForCompaction(t *testing.T) {
+	path := storePath(t)
+	sparseStore(t, path)
+	opened := make(chan *jobstore.Store, 1)
+	var start sync.Once
+	_, _, err := jobstore.CompactInPlace(t.Context(), path, func(string, int64, int64) {
+		start.Do(func() {
+			go func() {
+				s, err := jobstore.Open(path, &jobstore.Options{LockTimeout: time.Minute})
+				if err != nil {
+					t.Errorf("open: %v", err)
+				}
+				opened <- s
+			}()
+			time.Sleep(200 * time.Millisecond) // so that it finds the file locked
+		})
+	})
+	require.NoError(t, err)
+	s := <-opened
+	require.NotNil(t, s)
+	job := queuedVideo("acknowledged")
+	require.NoError(t, s.Create(t.Context(), job))
+	require.NoError(t, s.Close())
+	s = openStore(t, path, nil)
+	_, err = s.Get(t.Context(), job.ID)
+	require.NoError(t, err)
 }

@@ -209,16 +209,39 @@ func (s *Store) openFile() error {
 
 // openDescriptor opens the file for the engine, which would create one where
 // somebody has removed it in the meantime. The store keeps the descriptor.
+//
+// It returns with the lock on the file. Whoever held it before may have put another
+// file in the place of this one, as CompactInPlace does: what would be written to
+// this one would be gone with it.
 func (s *Store) openDescriptor(path string, flag int, mode fs.FileMode) (*os.File, error) {
-	f, err := os.OpenFile(path, flag&^os.O_CREATE, mode)
+	for {
+		f, err := os.OpenFile(path, flag&^os.O_CREATE, mode)
+		if err != nil {
+			return nil, err
+		}
+		s.file = f
+		err = s.inspect(f)
+		named := false
+		if err == nil {
+			named, err = isNamed(f, path)
+		}
+		if named {
+			return f, nil
+		}
+		if err := errors.Join(err, f.Close()); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// isNamed reports whether path is the name of the file f.
+func isNamed(f *os.File, path string) (bool, error) {
+	is, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	s.file = f
-	if err := s.inspect(f); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
+	named, err := os.Stat(path)
+	return err == nil && os.SameFile(is, named), err
 }
 
 func (s *Store) openError(err error) error {
