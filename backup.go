@@ -13,7 +13,8 @@ import (
 
 // Progress is told how far a long operation has come: how much is done of about
 // how much, in the stage that it is in, such as "copy" or "check". It is called
-// from the goroutine of the operation, must be quick, and must not use the store.
+// from the goroutine of the operation, must be quick, and must neither use the
+// store nor panic.
 type Progress func(stage string, done, total int64)
 
 func (p Progress) report(stage string, done, total int64) {

@@ -117,12 +117,44 @@ func (r *reindexer) run() error {
 			break
 		}
 	}
-	err = r.finish(false)
-	if errors.Is(err, ErrCorrupt) {
+	if r.report.Detached, err = r.oldDamaged(); err != nil {
+		return err
+	}
+	err = r.finish(r.report.Detached)
+	if errors.Is(err, ErrCorrupt) && !r.report.Detached {
 		r.report.Detached = true
 		err = r.finish(true)
 	}
 	return err
+}
+
+// oldDamaged reports whether the old indexes have pages that bbolt must not be made
+// to walk, which deleting them takes: on some damage it would never come back.
+func (r *reindexer) oldDamaged() (bool, error) {
+	keys := checker{store: r.store}
+	for _, name := range index.Names {
+		if name == index.Jobs {
+			continue
+		}
+		for from := []byte{}; from != nil; {
+			err := r.store.view(r.ctx, func(v index.View) error {
+				bucket, err := v.Bucket(name)
+				if err != nil {
+					from = nil
+					return nil // there is none to delete
+				}
+				from, err = keys.keys(bucket.Cursor(), from, func([]byte, []byte) {})
+				return err
+			})
+			if errors.Is(err, ErrCorrupt) {
+				return true, nil
+			}
+			if err != nil {
+				return false, err
+			}
+		}
+	}
+	return false, nil
 }
 
 // do has fn write in a transaction.
@@ -159,6 +191,12 @@ func (g *group) reindex(discard bool) (s reindexStep, err error) {
 	}
 	var batch index.Batch
 	from := []byte(rebuild.Position())
+	// Check the pages that bbolt is going to trust, past what others of the group
+	// may have deleted.
+	checked, _ := g.look.Seek(from)
+	for n := 0; checked != nil && n < reindexChunk+maxGroupJobs; n++ {
+		checked, _ = g.look.Next()
+	}
 	position := append([]byte{}, from...)
 	read := 0
 	cur := g.jobs.Cursor()

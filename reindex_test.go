@@ -375,7 +375,20 @@ func TestReindexOfDamagedPages(t *testing.T) {
 	for i := range random {
 		random[i] = byte(rng.Uint32())
 	}
+	// Its first child is the page itself.
+	cycle := func(page uint64) []byte {
+		b := binary.NativeEndian.AppendUint64(nil, page)
+		b = binary.NativeEndian.AppendUint16(b, 1) // a branch
+		b = binary.NativeEndian.AppendUint16(b, 2) // of two children
+		b = binary.NativeEndian.AppendUint32(b, 0)
+		for range 2 {
+			b = binary.NativeEndian.AppendUint64(b, 40|1<<32) // a key of one byte
+			b = binary.NativeEndian.AppendUint64(b, page)
+		}
+		return append(b, make([]byte, 100)...)
+	}
 	for name, with := range map[string][]byte{
+		"a cycle":               nil,
 		"zeroed":                make([]byte, 1<<12),
 		"random":                random,
 		"another page's number": {0xaa, 0x55, 0xaa, 0x55},
@@ -394,6 +407,10 @@ func TestReindexOfDamagedPages(t *testing.T) {
 
 					// The disk goes bad under an open store: Open would notice some.
 					s = openDamaged(t, path)
+					with := with
+					if with == nil {
+						with = cycle(page)
+					}
 					overwrite(t, path, int64(page)*pageSize, with[:min(len(with), int(pageSize))])
 					require.NotEmpty(t, problems(t, s))
 					report, err := s.Reindex(t.Context(), jobstore.ReindexOptions{})
