@@ -43,13 +43,16 @@ const (
 // their turns. What it has deleted stays deleted when it is cut short.
 //
 // A deletion needs free pages too, as pages are never changed in place: about 20
-// for a lone job, 80 KiB. They are kept ready for it: where Options.MaxSize is
-// set, writes that add something are refused with ErrFull 256 KiB (an eighth of
-// MaxSize, if that is less) before those that only delete. A disk that is full
-// for everybody has no such reserve; there the free pages in the file have to do,
-// and usually do. When a transaction does not fit, Prune goes on with one job at
-// a time and then with more, as pages become free; if not even one fits, it fails
-// with ErrFull. The file does not shrink; Compact does that.
+// for a lone job, 80 KiB. Where Options.MaxSize is set, writes that add something
+// are refused with ErrFull 256 KiB (an eighth of MaxSize, if that is less) before
+// those that only delete. That is enough the first time that a file reaches its
+// MaxSize. When it does so again, having been emptied and filled, the free pages
+// are used up as well, and on a full disk they are in any case: with inputs in no
+// order, two or three lone deletions fit, and then none, until MaxSize is raised
+// or the disk has room for some hundred pages. When a transaction does not fit,
+// Prune goes on with one job at a time and then with more, as pages become free;
+// if not even one fits, it fails with ErrFull. The file does not shrink; Compact
+// does that.
 //
 // It fails with a FieldError for bad options, ErrFull, ErrReadOnly, ErrClosed,
 // ErrCommitUnknown, the error of ctx, or ErrCorrupt; jobs that cannot be read are

@@ -141,7 +141,7 @@ func (r *reindexer) oldDamaged() (bool, error) {
 				bucket, err := v.Bucket(name)
 				if err != nil {
 					from = nil
-					return nil // there is none to delete
+					return nil //nolint:nilerr // a bucket that is missing need not be deleted
 				}
 				from, err = keys.keys(bucket.Cursor(), from, func([]byte, []byte) {})
 				return err
