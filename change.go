@@ -270,7 +270,7 @@ func (s *Store) Delete(ctx context.Context, ids ...ID) (deleted int, err error) 
 		deleted, err = g.remove(ids)
 		return err
 	}
-	if err := s.submit(ctx, op); err != nil {
+	if err := s.submitDeletion(ctx, op); err != nil {
 		return 0, err
 	}
 	return deleted, nil

@@ -65,7 +65,9 @@ func (g *group) finish() error {
 	if g.writes == 0 {
 		return nil
 	}
-	g.store.setRoom(g.deletes == g.writes)
+	if err := g.keepRoom(); err != nil {
+		return err
+	}
 	if g.mints > 0 {
 		if err := g.tree.SetMinted(g.minted.bytes()); err != nil {
 			return err

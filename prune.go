@@ -42,17 +42,15 @@ const (
 // It deletes up to 200 jobs in a transaction, between which other writers take
 // their turns. What it has deleted stays deleted when it is cut short.
 //
-// A deletion needs free pages too, as pages are never changed in place: about 20
-// for a lone job, 80 KiB. Where Options.MaxSize is set, writes that add something
-// are refused with ErrFull 256 KiB (an eighth of MaxSize, if that is less) before
-// those that only delete. That is enough the first time that a file reaches its
-// MaxSize. When it does so again, having been emptied and filled, the free pages
-// are used up as well, and on a full disk they are in any case: with inputs in no
-// order, two or three lone deletions fit, and then none, until MaxSize is raised
-// or the disk has room for some hundred pages. When a transaction does not fit,
-// Prune goes on with one job at a time and then with more, as pages become free;
-// if not even one fits, it fails with ErrFull. The file does not shrink; Compact
-// does that.
+// It works in a store that has reached Options.MaxSize, and on a full disk. A
+// deletion needs free pages too, as pages are never changed in place: about 20 for
+// a lone job. A file of 1 MiB or more keeps 64 pages in reserve for that (fewer,
+// and from a smaller size on, where MaxSize is near), which the first deletion
+// that does not fit is given. Until there is room for the reserve again, all other
+// writes fail with ErrFull. When a transaction of many jobs does not fit, Prune
+// goes on with one job at a time and then with more, as pages become free. What
+// keeps pages from becoming free is a Backup that is under way. The file does not
+// shrink; Compact does that.
 //
 // It fails with a FieldError for bad options, ErrFull, ErrReadOnly, ErrClosed,
 // ErrCommitUnknown, the error of ctx, or ErrCorrupt; jobs that cannot be read are
@@ -175,7 +173,11 @@ func (p *pruner) deleteAll(ids []ID) error {
 			deleted, damaged, err = p.apply(g, chunk)
 			return err
 		}
-		err := p.store.submit(p.ctx, op)
+		submit := p.store.submit
+		if len(chunk) == 1 {
+			submit = p.store.submitDeletion
+		}
+		err := submit(p.ctx, op)
 		if errors.Is(err, ErrFull) && len(chunk) > 1 {
 			p.chunk = 1
 			continue

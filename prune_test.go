@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.etcd.io/bbolt"
 
 	"github.com/jobstore/jobstore"
 )
@@ -173,51 +174,109 @@ func TestPruneCancelled(t *testing.T) {
 	require.EqualValues(t, 5400, n+more)
 }
 
-// However a store was filled to its MaxSize, it can be pruned, and then written
-// to again.
-func TestPruneOfAFullStore(t *testing.T) {
-	// Inputs stand in no order, so that each job touches a page of its own.
-	rng := rand.New(rand.NewPCG(1, 2))
-	finished := func(size int) *jobstore.Job {
-		j := queuedVideo(fmt.Sprintf("https://example.com/%016x", rng.Uint64()))
-		j.Status = jobstore.StatusSucceeded
-		j.Metadata = fmt.Appendf(nil, `{"pad":%q}`, strings.Repeat("x", size))
-		return j
+// finishedJob returns a job that has succeeded. The inputs of such jobs stand in no
+// order, so that each touches a page of its own.
+func finishedJob(rng *rand.Rand, size int) *jobstore.Job {
+	j := queuedVideo(fmt.Sprintf("https://example.com/%016x", rng.Uint64()))
+	j.Status = jobstore.StatusSucceeded
+	j.Metadata = fmt.Appendf(nil, `{"pad":%q}`, strings.Repeat("x", size))
+	return j
+}
+
+// fillUp creates finished jobs, some at a time and then fewer, until not even one
+// fits.
+func fillUp(t *testing.T, s *jobstore.Store, rng *rand.Rand, atOnce, size int) {
+	t.Helper()
+	for n := atOnce; n > 0; n /= 2 {
+		var err error
+		for err == nil {
+			jobs := make([]*jobstore.Job, n)
+			for i := range jobs {
+				jobs[i] = finishedJob(rng, size)
+			}
+			err = s.Create(t.Context(), jobs...)
+		}
+		require.ErrorIs(t, err, jobstore.ErrFull)
 	}
+}
+
+// requireEmptied fills a store up, deletes jobs from it until none is left, and
+// does it again: what the reserve is there for must be there the next time too.
+func requireEmptied(t *testing.T, s *jobstore.Store, atOnce, size int) {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 3 {
+		fillUp(t, s, rng, atOnce, size)
+		before := countAll(t, s)
+		require.Greater(t, before, int64(20))
+		page, err := s.List(t.Context(), jobstore.Query{Limit: 20})
+		require.NoError(t, err)
+		for _, j := range page.Jobs {
+			n, err := s.Delete(t.Context(), j.ID)
+			require.NoError(t, err)
+			require.Equal(t, 1, n)
+		}
+		n, err := s.Prune(t.Context(), jobstore.PruneOptions{Before: time.Now().Add(time.Hour)})
+		require.NoError(t, err)
+		require.Equal(t, before-20, n)
+	}
+}
+
+// However a store was filled to its MaxSize, it can be emptied and filled again.
+func TestPruneOfAFullStore(t *testing.T) {
 	for _, test := range []struct {
-		maxSize   int64
-		size, big int // of metadata, jobs in a transaction
+		maxSize      int64
+		size, atOnce int
 	}{
 		{1 << 20, 300, 1}, {1 << 20, 300, 500}, {1 << 20, 9000, 1},
-		{3 << 20, 300, 100}, {4 << 20, 3000, 10}, {12 << 20, 3000, 100},
+		{3 << 20, 300, 100}, {12 << 20, 3000, 100},
 	} {
 		t.Run(fmt.Sprintf("%+v", test), func(t *testing.T) {
 			path := storePath(t)
 			s := openStore(t, path, &jobstore.Options{NoSync: true, MaxSize: test.maxSize})
-			var err error
-			for n := test.big; n > 0; n /= 2 { // until not even one fits
-				for err = nil; err == nil; {
-					jobs := make([]*jobstore.Job, n)
-					for i := range jobs {
-						jobs[i] = finished(test.size)
-					}
-					err = s.Create(t.Context(), jobs...)
-				}
-				require.ErrorIs(t, err, jobstore.ErrFull)
-			}
-			stats, err := s.Stats(t.Context())
-			require.NoError(t, err)
-			require.Greater(t, stats.FileBytes-stats.FreeBytes, test.maxSize*5/8, "the room is not used")
-			before := countAll(t, s)
-			n, err := s.Prune(t.Context(), jobstore.PruneOptions{Before: time.Now().Add(time.Hour)})
-			require.NoError(t, err)
-			require.Equal(t, before, n)
-			require.LessOrEqual(t, fileSize(t, path), test.maxSize)
-			for range test.big {
-				require.NoError(t, s.Create(t.Context(), finished(test.size)))
+			requireEmptied(t, s, test.atOnce, test.size)
+			size := fileSize(t, path)
+			require.LessOrEqual(t, size, test.maxSize)
+			require.Greater(t, size, test.maxSize*15/16, "the room was not used")
+		})
+	}
+}
+
+// The reserve is there from a certain size on. When it is gone, the next write that
+// is no deletion brings it back.
+func TestReserveComesBack(t *testing.T) {
+	path := storePath(t)
+	reserved := func(want bool) {
+		t.Helper()
+		editFile(t, path, func(root *bbolt.Bucket) {
+			b := root.Bucket([]byte("reserve"))
+			require.Equal(t, want, b != nil)
+			if b != nil {
+				stats := b.Stats()
+				require.Equal(t, 64, stats.LeafPageN+stats.LeafOverflowN)
+				require.LessOrEqual(t, stats.LeafOverflowN, 1, "a run of pages may be hard to find")
 			}
 		})
 	}
+	s := openStore(t, path, nil)
+	fill(t, s, 10)
+	closeStore(t, s)
+	reserved(false)
+	s = openStore(t, path, nil)
+	jobs := fill(t, s, 1500)
+	fill(t, s, 1)
+	closeStore(t, s)
+	reserved(true)
+	editFile(t, path, func(root *bbolt.Bucket) { require.NoError(t, root.DeleteBucket([]byte("reserve"))) })
+	s = openStore(t, path, nil)
+	_, err := s.Delete(t.Context(), jobs[0].ID)
+	require.NoError(t, err)
+	closeStore(t, s)
+	reserved(false)
+	s = openStore(t, path, nil)
+	fill(t, s, 1)
+	closeStore(t, s)
+	reserved(true)
 }
 
 func TestPruneOfDamagedRecords(t *testing.T) {

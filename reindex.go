@@ -67,10 +67,11 @@ func (s *Store) Reindex(ctx context.Context, o ReindexOptions) (ReindexReport, e
 	err := r.run()
 	if errors.Is(err, ErrFull) || errors.Is(err, ErrCorrupt) {
 		// What it is given up for is the error to hear of.
-		_ = r.do(context.WithoutCancel(ctx), func(g *group) error {
+		_ = s.submitDeletion(context.WithoutCancel(ctx), &operation{apply: func(g *group) error {
+			g.writes++
 			g.deletes++
 			return g.tree.AbandonRebuild()
-		})
+		}})
 	}
 	return r.report, err
 }

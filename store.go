@@ -40,7 +40,8 @@ type Options struct {
 	NoSync bool
 
 	// MaxSize is the size in bytes that the file may not outgrow: a write that
-	// needs more fails with ErrFull. Zero is no limit.
+	// needs more fails with ErrFull. Zero is no limit. Deletions have room even
+	// then, from a reserve of 256 KiB (an eighth of MaxSize, if that is less).
 	MaxSize int64
 
 	// OnceFor is how long CreateOnce remembers a key. Zero is DefaultOnceFor.

@@ -13,7 +13,8 @@
 //	├─ status   status ‖ kind ‖ id        → ∅
 //	├─ input    hash ‖ status ‖ kind ‖ id → ∅
 //	├─ once     idempotency key           → expiry ‖ sum ‖ id ‖ seal
-//	└─ expiry   expiry ‖ idempotency key  → ∅
+//	├─ expiry   expiry ‖ idempotency key  → ∅
+//	└─ reserve  number, 2 bytes           → zeros
 //
 // status and kind are codes of one byte, counted from 1. hash is the first 16
 // bytes of the SHA-256 of the input. id is the ID of the job without "job_"; it
@@ -23,6 +24,9 @@
 // once and expiry are made by the first idempotency key. sum is 16 bytes of what
 // was asked for with it; expiry is Unix milliseconds, int64 big-endian with the
 // sign flipped, so that the keys that expire first stand first.
+//
+// reserve keeps room for deletions in a file that is full. It is made when the
+// file has some size, and may be missing.
 //
 // A seal is the CRC32C of the key and of what stands before it, little-endian.
 // Records have a checksum of their own, and index entries a record to fit.
