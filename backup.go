@@ -101,14 +101,8 @@ func (s *Store) backup(ctx context.Context, w io.Writer, progress Progress) (int
 
 // hold begins a read transaction that outlives a view.
 func (s *Store) hold(ctx context.Context) (tx *bbolt.Tx, err error) {
-	if s == nil || s.db == nil || s.closed.Load() {
-		return nil, ErrClosed
-	}
-	if ctx != nil && ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	if s.wrecked.Load() {
-		return nil, corruptf("%s cannot be read any more", s.path)
+	if err := s.readable(ctx); err != nil {
+		return nil, err
 	}
 	err = s.translate(guard(func() error {
 		tx, err = s.begin(false)

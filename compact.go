@@ -138,7 +138,8 @@ func (s *Store) verify() error {
 	if err != nil {
 		return err
 	}
-	layout := page.Layout{PageSize: int(m.pageSize), Pages: m.pages, Root: m.root, Freelist: page.NoFreelist}
+	layout := m.layout()
+	layout.Freelist = page.NoFreelist // so that all pages are read
 	if err := page.Verify(s.file, layout); err != nil {
 		return s.translate(fmt.Errorf("%w: %v", ErrCorrupt, err))
 	}

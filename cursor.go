@@ -248,10 +248,9 @@ func (r *pageReader) fetch(job *Job, hit index.Hit) (matches bool, err error) {
 	return false, nil
 }
 
-// A finder looks up the records of IDs that come in the order of a scan. One
-// cursor that is sought again costs two thirds of a Bucket.Get each. Where the
-// matches lie dense among the records, a few steps from the last one reach the
-// next more cheaply still than a search from the root does.
+// A finder looks up the records of IDs that come in the order of a scan, with one
+// cursor, which starts each search from where the last one ended. Where the matches
+// lie dense among the records, a few steps reach the next more cheaply still.
 type finder struct {
 	cur     *page.Cursor
 	reverse bool
@@ -304,5 +303,5 @@ func (r *pageReader) entryFits(job *Job, prefix []byte) bool {
 	case index.Status, index.Input:
 		return prefix[last] == kind && prefix[last-1] == status
 	}
-	return job.Kind&r.query.kinds() != 0 && job.Status&r.query.statuses() != 0
+	return r.query.admits(job)
 }

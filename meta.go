@@ -6,6 +6,8 @@ import (
 	"hash/fnv"
 	"io"
 	"os"
+
+	"github.com/jobstore/jobstore/internal/page"
 )
 
 // The start of a bbolt file: two pages, each with a header and a meta record,
@@ -19,17 +21,20 @@ const (
 
 	minPageSize = 1 << 10
 	maxPageSize = 1 << 24
-
-	noFreelist = ^uint64(0)
 )
 
 // A meta is what bbolt's meta record says.
 type meta struct {
 	pageSize uint32
 	root     uint64 // page of the root bucket
-	freelist uint64 // page of the list of free pages, or noFreelist
+	freelist uint64 // page of the list of free pages, or page.NoFreelist
 	pages    uint64 // pages in use or free; the file may be longer
 	txid     uint64
+}
+
+// layout returns what m says of the pages.
+func (m *meta) layout() page.Layout {
+	return page.Layout{PageSize: int(m.pageSize), Pages: m.pages, Root: m.root, Freelist: m.freelist}
 }
 
 // checkMeta looks over the start of a file before bbolt maps it. It returns
@@ -72,7 +77,7 @@ func checkMeta(f *os.File) (*meta, error) {
 	if need := m.pages * uint64(m.pageSize); m.pages > uint64(size) || need > uint64(size) {
 		return nil, corruptf("file has %d bytes, its meta page says %d pages of %d", size, m.pages, m.pageSize)
 	}
-	if m.root >= m.pages || m.freelist >= m.pages && m.freelist != noFreelist {
+	if m.root >= m.pages || m.freelist >= m.pages && m.freelist != page.NoFreelist {
 		return nil, corruptf("meta page points past the end of the file")
 	}
 	return m, nil
@@ -81,13 +86,13 @@ func checkMeta(f *os.File) (*meta, error) {
 // readMeta reads the meta record of the page at offset. It returns nil for one
 // that is not valid.
 func readMeta(f *os.File, offset int64) (*meta, error) {
-	var page [pageHeaderLen + metaLen]byte
-	if _, err := f.ReadAt(page[:], offset); err == io.EOF {
+	var start [pageHeaderLen + metaLen]byte
+	if _, err := f.ReadAt(start[:], offset); err == io.EOF {
 		return nil, nil
 	} else if err != nil {
 		return nil, err
 	}
-	b, order := page[pageHeaderLen:], binary.NativeEndian
+	b, order := start[pageHeaderLen:], binary.NativeEndian
 	sum := fnv.New64a()
 	_, _ = sum.Write(b[:metaLen-8])
 	m := &meta{

@@ -6,14 +6,13 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
-	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
 	bbolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/jobstore/jobstore/index"
+	"github.com/jobstore/jobstore/internal/page"
 )
 
 // Open opens the store in the file at path, and creates it when there is none.
@@ -96,6 +95,9 @@ func (s *Store) prepareFile() error {
 	case info.Size() == 0:
 		return fmt.Errorf("%w: it is empty", ErrFormat)
 	}
+	if !s.options.ReadOnly {
+		return nil
+	}
 	// Only a guess, which the engine has to be told before it opens the file:
 	// without the lock, a file that is written to can look like anything.
 	f, err := os.Open(s.path)
@@ -103,7 +105,7 @@ func (s *Store) prepareFile() error {
 		return withoutPath(err)
 	}
 	if meta, err := checkMeta(f); err == nil {
-		s.freelistKept = meta.freelist != noFreelist
+		s.freelistKept = meta.freelist != page.NoFreelist
 	}
 	if err := f.Close(); err != nil {
 		return withoutPath(err)
@@ -115,21 +117,13 @@ func (s *Store) prepareFile() error {
 // under a temporary name, synced, and linked to its name, which fails with
 // fs.ErrExist when the name was taken meanwhile. A crash leaves no half a store.
 func createFile(path string) error {
-	dir, base := filepath.Split(path)
-	if dir == "" {
-		dir = "."
-	}
-	f, err := os.CreateTemp(dir, "."+base+".new-*")
+	temp, err := newTempFile(path, "new")
 	if err != nil {
 		return err
 	}
-	temp := f.Name()
-	defer func() { _ = os.Remove(temp) }()
-	if err := f.Close(); err != nil {
-		return err
-	}
+	defer temp.remove()
 	err = guard(func() error {
-		db, err := bbolt.Open(temp, 0o600, &bbolt.Options{Timeout: time.Second})
+		db, err := bbolt.Open(temp.file.Name(), 0o600, &bbolt.Options{Timeout: time.Second})
 		if err != nil {
 			return err
 		}
@@ -138,32 +132,7 @@ func createFile(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := giveName(temp, path); err != nil {
-		return err
-	}
-	return syncDir(dir)
-}
-
-// giveName moves the file temp to path, unless that name is taken. Where a file
-// system has no links, two processes that create one store in the same instant
-// could get past the look at path; everywhere else the link settles it.
-func giveName(temp, path string) error {
-	err := os.Link(temp, path)
-	if !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.EPERM) {
-		return err
-	}
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		return fs.ErrExist
-	}
-	return os.Rename(temp, path)
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return temp.link(path)
 }
 
 // openFile opens the engine on the file, and checks the format.

@@ -22,13 +22,12 @@ func (s *Store) inspect(f *os.File) error {
 	if err := checkOtherMeta(f, m); err != nil {
 		return err
 	}
-	scanned := m.freelist == noFreelist
+	scanned := m.freelist == page.NoFreelist
 	if s.options.ReadOnly && scanned && !s.freelistKept {
 		return nil // the engine reads nothing but the meta pages
 	}
 	s.freelistKept = !scanned
-	layout := page.Layout{PageSize: int(m.pageSize), Pages: m.pages, Root: m.root, Freelist: m.freelist}
-	err = page.Verify(f, layout)
+	err = page.Verify(f, m.layout())
 	if damage := (page.Damage{}); errors.As(err, &damage) {
 		return fmt.Errorf("%w: %v", ErrCorrupt, err)
 	}

@@ -210,7 +210,7 @@ func (p *pruner) apply(g *group, ids []ID) (deleted, damaged int64, err error) {
 		if !ok {
 			created = job.CreatedAt
 		}
-		if job.Kind&p.query.kinds() != 0 && job.Status&p.query.statuses() != 0 && p.isOld(created) {
+		if p.query.admits(&job) && p.isOld(created) {
 			entries = append(entries, g.store.entryOf(&job))
 		}
 	}

@@ -185,6 +185,11 @@ func (q Query) Values() url.Values {
 	return values
 }
 
+// admits reports whether q's filter on kind and status lets j through.
+func (q Query) admits(j *Job) bool {
+	return j.Kind&q.kinds() != 0 && j.Status&q.statuses() != 0
+}
+
 func (q Query) limit() int {
 	if q.Limit == 0 {
 		return DefaultLimit

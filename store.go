@@ -264,14 +264,8 @@ func (s *Store) closeFile() error {
 // boundary of every read: a damaged page makes the engine panic, or the memory
 // map fault, and both become ErrCorrupt here.
 func (s *Store) view(ctx context.Context, fn func(index.View) error) error {
-	if s == nil || s.db == nil || s.closed.Load() {
-		return ErrClosed
-	}
-	if ctx != nil && ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if s.wrecked.Load() {
-		return corruptf("%s cannot be read any more", s.path)
+	if err := s.readable(ctx); err != nil {
+		return err
 	}
 	return s.translate(guard(func() error {
 		tx, err := s.begin(false)
@@ -289,6 +283,19 @@ func (s *Store) view(ctx context.Context, fn func(index.View) error) error {
 		}
 		return fn(view)
 	}))
+}
+
+// readable returns why nothing can be read, or nil.
+func (s *Store) readable(ctx context.Context) error {
+	switch {
+	case s == nil || s.db == nil || s.closed.Load():
+		return ErrClosed
+	case ctx != nil && ctx.Err() != nil:
+		return ctx.Err()
+	case s.wrecked.Load():
+		return corruptf("%s cannot be read any more", s.path)
+	}
+	return nil
 }
 
 // begin starts a transaction. A panic in there leaves the engine's locks held.

@@ -3,9 +3,11 @@ package jobstore
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // A tempFile is a store in the making, beside the place it is meant for.
@@ -97,4 +99,26 @@ func (f *tempFile) link(path string) error {
 func (f *tempFile) remove() {
 	_ = f.file.Close()
 	_ = os.Remove(f.file.Name())
+}
+
+// giveName moves the file temp to path, unless that name is taken. Where a file
+// system has no links, two processes that create one store in the same instant
+// could get past the look at path; everywhere else the link settles it.
+func giveName(temp, path string) error {
+	err := os.Link(temp, path)
+	if !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.EPERM) {
+		return err
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return fs.ErrExist
+	}
+	return os.Rename(temp, path)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
