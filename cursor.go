@@ -5,9 +5,11 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"sync"
 
 	"github.com/jobstore/jobstore/index"
 	"github.com/jobstore/jobstore/internal/page"
+	"github.com/jobstore/jobstore/internal/record"
 )
 
 // A Page is the answer to one Query: some jobs in the order asked for, all of
@@ -136,19 +138,21 @@ func (s *Store) All(ctx context.Context, q Query) iter.Seq2[Job, error] {
 
 // readPage reads up to limit jobs of q's filter from bounds in one transaction.
 func (s *Store) readPage(ctx context.Context, q Query, bounds index.Bounds, limit int) (page Page, plan Plan, err error) {
+	r := pageReaders.Get().(*pageReader)
 	err = s.view(ctx, func(t index.View) error {
 		counts, err := t.Counts()
 		if err != nil {
 			return err
 		}
-		r := pageReader{tree: t, query: q, hashInput: s.hashInput}
-		r.access.choose(counts, q)
-		page, plan, err = r.read(bounds, limit)
+		r.tree, r.query, r.bounds, r.hashInput = t, q, bounds, s.hashInput
+		r.access.choose(counts, &q)
+		page, plan, err = r.read(limit)
 		return err
 	})
 	if err != nil {
-		return Page{}, Plan{}, err
+		return Page{}, Plan{}, err // and r, which may have been left in the middle of anything
 	}
+	r.release()
 	if s.options.OnPage != nil {
 		s.options.OnPage(plan)
 	}
@@ -159,59 +163,109 @@ func (s *Store) readPage(ctx context.Context, q Query, bounds index.Bounds, limi
 type pageReader struct {
 	tree      index.View
 	query     Query
+	bounds    index.Bounds
 	hashInput func(string) index.Hash
 	hash      index.Hash
 	access    access
-	jobs      finder
+	scan      index.Scan
+
+	last    []byte      // ID of the last of hits
+	hits    []index.Hit // with their records
+	ids     [][]byte    // of hits
+	records page.Lookup
+	touched byte // see page.Touch
+	memory  record.Memory
 }
 
-func (r *pageReader) read(bounds index.Bounds, limit int) (Page, Plan, error) {
+// pageReaders keeps readers for the memory that they have: all that a page then
+// needs is what it returns.
+var pageReaders = sync.Pool{New: func() any { return &pageReader{} }}
+
+// release gives r back. What it still points to in the file is not looked at again.
+func (r *pageReader) release() {
+	r.tree, r.query, r.bounds = index.View{}, Query{}, index.Bounds{}
+	r.last, r.memory = nil, record.Memory{}
+	pageReaders.Put(r)
+}
+
+func (r *pageReader) read(limit int) (Page, Plan, error) {
 	plan := Plan{Index: string(r.access.name), Matches: r.access.matches}
+	page := Page{Jobs: []Job{}}
 	if r.access.name == "" {
 		plan.Index = "none"
-		return Page{Jobs: []Job{}}, plan, nil
+		return page, plan, nil
 	}
 	if r.query.Input != "" {
 		r.hash = r.hashInput(r.query.Input)
 	}
-	bucket, err := r.tree.Bucket(index.Jobs)
-	if err != nil {
+	if err := r.access.open(&r.scan, r.tree, r.hash, r.bounds); err != nil {
 		return Page{}, Plan{}, err
 	}
-	r.jobs = newFinder(bucket.Cursor(), bounds.Reverse, &r.access)
-	scan, err := r.access.scan(r.tree, r.hash, bounds)
-	if err != nil {
-		return Page{}, Plan{}, err
-	}
-
-	var last []byte
-	page := Page{Jobs: make([]Job, 0, min(r.access.atMost(), int64(limit)))}
 	for len(page.Jobs) < limit {
-		hit, ok := scan.Next()
+		if err := r.gather(limit - len(page.Jobs)); err != nil {
+			return Page{}, Plan{}, err
+		}
+		if len(r.hits) == 0 {
+			break
+		}
+		plan.Fetched += len(r.hits)
+		if plan.Fetched == len(r.hits) {
+			page.Jobs = make([]Job, 0, len(r.hits))
+		}
+		for i := range r.hits {
+			n := len(page.Jobs)
+			page.Jobs = page.Jobs[:n+1] // and no further than the first hits: others came for those skipped
+			matches, err := r.fetch(&page.Jobs[n], &r.hits[i])
+			if err != nil {
+				return Page{}, Plan{}, err
+			}
+			if !matches {
+				page.Jobs = page.Jobs[:n]
+				plan.Skipped++
+			}
+		}
+	}
+	page.HasMore = len(page.Jobs) == limit && r.scan.More()
+	plan.Branches, plan.Examined, plan.Returned = r.scan.Branches, r.scan.Examined, len(page.Jobs)
+	return page, plan, nil
+}
+
+// gather takes the next hits of the scan, at most n, and looks up their records.
+func (r *pageReader) gather(n int) error {
+	r.hits, r.ids = r.hits[:0], r.ids[:0]
+	for len(r.hits) < n {
+		hit, ok := r.scan.Next()
 		if !ok {
 			break
 		}
-		if last != nil && !follows(hit.ID, last, bounds.Reverse) {
-			return Page{}, Plan{}, corruptf("%s index is out of order at job %q", r.access.name, hit.ID)
-		}
-		last = hit.ID
-		plan.Fetched++
-		if len(page.Jobs) == cap(page.Jobs) {
-			page.Jobs = slices.Grow(page.Jobs, limit-len(page.Jobs))
-		}
-		page.Jobs = append(page.Jobs, Job{})
-		matches, err := r.fetch(&page.Jobs[len(page.Jobs)-1], hit)
-		if err != nil {
-			return Page{}, Plan{}, err
-		}
-		if !matches {
-			page.Jobs = page.Jobs[:len(page.Jobs)-1]
-			plan.Skipped++
-		}
+		r.hits, r.ids = append(r.hits, hit), append(r.ids, hit.ID)
 	}
-	page.HasMore = len(page.Jobs) == limit && scan.More()
-	plan.Branches, plan.Examined, plan.Returned = scan.Branches, scan.Examined, len(page.Jobs)
-	return page, plan, nil
+	if r.access.name == index.Jobs {
+		for i := range r.hits {
+			r.touched ^= page.Touch(r.hits[i].ID) ^ page.Touch(r.hits[i].Value)
+		}
+	} else {
+		bucket, err := r.tree.Bucket(index.Jobs)
+		if err != nil {
+			return err
+		}
+		r.records.Find(&bucket, r.ids)
+	}
+	for i := range r.hits {
+		hit := &r.hits[i]
+		if r.access.name != index.Jobs {
+			var ok bool
+			if hit.Value, ok = r.records.Value(i); !ok {
+				return corruptf("%s index names job %q, which has no record", r.access.name, hit.ID)
+			}
+		}
+		if r.last != nil && !follows(hit.ID, r.last, r.bounds.Reverse) {
+			return corruptf("%s index is out of order at job %q", r.access.name, hit.ID)
+		}
+		r.last = hit.ID
+		r.memory.Expect(hit.ID, hit.Value)
+	}
+	return nil
 }
 
 // follows reports whether id comes after last in a scan.
@@ -222,17 +276,10 @@ func follows(id, last []byte, reverse bool) bool {
 	return bytes.Compare(id, last) > 0
 }
 
-// fetch reads the job of hit and checks that the entry speaks of it. It returns
+// fetch sets job to that of hit and checks that the entry speaks of it. It returns
 // false for a job whose input only shares the hash of the one asked for.
-func (r *pageReader) fetch(job *Job, hit index.Hit) (matches bool, err error) {
-	value := hit.Value
-	if r.access.name != index.Jobs {
-		var ok bool
-		if value, ok = r.jobs.find(hit.ID); !ok {
-			return false, corruptf("%s index names job %q, which has no record", r.access.name, hit.ID)
-		}
-	}
-	if err := job.decode(hit.ID, value, false); err != nil {
+func (r *pageReader) fetch(job *Job, hit *index.Hit) (matches bool, err error) {
+	if err := job.decodeInto(&r.memory, hit.ID, hit.Value, false); err != nil {
 		return false, err
 	}
 	if !r.entryFits(job, hit.Prefix) {
@@ -246,50 +293,6 @@ func (r *pageReader) fetch(job *Job, hit index.Hit) (matches bool, err error) {
 		return false, corruptf("input index names job %q, which has another input", hit.ID)
 	}
 	return false, nil
-}
-
-// A finder looks up the records of IDs that come in the order of a scan, with one
-// cursor, which starts each search from where the last one ended. Where the matches
-// lie dense among the records, a few steps reach the next more cheaply still.
-type finder struct {
-	cur     *page.Cursor
-	reverse bool
-	near    int    // steps to try before a search
-	at      []byte // the key that cur stands on; nil before the first search
-}
-
-// dense is the greatest mean distance between matches, in records, at which
-// steps are tried. A step costs about a tenth of a search.
-const dense = 4
-
-// newFinder returns a finder for what a matches. How dense the jobs of one input
-// lie is not known: most have few.
-func newFinder(cur *page.Cursor, reverse bool, a *access) finder {
-	f := finder{cur: cur, reverse: reverse}
-	if gap := a.total / a.matches; gap <= dense && a.name != index.Input {
-		f.near = 2 * int(gap)
-	}
-	return f
-}
-
-func (f *finder) find(id []byte) (value []byte, ok bool) {
-	if f.at != nil {
-		for range f.near {
-			if f.reverse {
-				f.at, value = f.cur.Prev()
-			} else {
-				f.at, value = f.cur.Next()
-			}
-			if f.at == nil || !follows(id, f.at, f.reverse) {
-				break
-			}
-		}
-		if bytes.Equal(f.at, id) {
-			return value, true
-		}
-	}
-	f.at, value = f.cur.Seek(id)
-	return value, bytes.Equal(f.at, id)
 }
 
 // entryFits reports whether the entry with this prefix is one of job's: the

@@ -167,8 +167,13 @@ func (j *Job) encode() ([]byte, error) {
 // decode sets j to the stored job of the key suffix. What it sets shares no
 // memory with suffix and value.
 func (j *Job) decode(suffix, value []byte, withTasks bool) error {
+	return j.decodeInto(nil, suffix, value, withTasks)
+}
+
+// decodeInto is decode with memory from m, where that is not nil.
+func (j *Job) decodeInto(m *record.Memory, suffix, value []byte, withTasks bool) error {
 	var r record.Job
-	id, err := record.Decode(&r, suffix, value, withTasks)
+	id, err := record.Decode(&r, m, suffix, value, withTasks)
 	if err != nil {
 		return corruptf("job %q: %v", suffix, err)
 	}

@@ -49,7 +49,6 @@ type access struct {
 	pairs   []index.Pair
 	kinds   []byte
 	matches int64 // as Plan.Matches
-	total   int64 // jobs in the store
 
 	pairMemory [index.MaxPairs]index.Pair
 	kindMemory [index.MaxCode]byte
@@ -62,11 +61,19 @@ type access struct {
 //
 // A filter on input always takes the input bucket: in the others it would have
 // to be checked job by job.
-func (a *access) choose(counts *index.Counts, q Query) {
+func (a *access) choose(counts *index.Counts, q *Query) {
+	*a = access{}
+	if q.kinds() == allKinds && q.statuses() == allStatuses && q.Input == "" {
+		if a.matches = counts.Total(); a.matches > 0 {
+			a.name = index.Jobs
+		}
+		return
+	}
 	a.pairs, a.kinds = a.pairMemory[:0], a.kindMemory[:0]
+	var total int64
 	var perKind, askedPerKind [index.MaxCode + 1]int64
 	for p, n := range counts.All {
-		a.total += n
+		total += n
 		perKind[p.Kind] += n
 		if kindOfCode(p.Kind)&q.kinds() == 0 || statusOfCode(p.Status)&q.statuses() == 0 {
 			continue
@@ -88,7 +95,7 @@ func (a *access) choose(counts *index.Counts, q Query) {
 	case a.matches == 0:
 	case q.Input != "":
 		a.name = index.Input
-	case a.matches == a.total:
+	case a.matches == total:
 		a.name = index.Jobs
 	case wholeKinds && len(a.kinds) <= len(a.pairs):
 		a.name = index.Kind
@@ -97,39 +104,26 @@ func (a *access) choose(counts *index.Counts, q Query) {
 	}
 }
 
-// atMost returns a number of jobs to make room for at first. A filter on input may
-// match any part of what the counters know.
-func (a *access) atMost() int64 {
-	if a.name == index.Input {
-		return 1 // as most inputs have
-	}
-	return a.matches
-}
-
-// scan opens the branches of a in the tree.
-func (a *access) scan(t index.View, hash index.Hash, bounds index.Bounds) (*index.Scan, error) {
+// open makes scan one of the branches of a in the tree.
+func (a *access) open(scan *index.Scan, t index.View, hash index.Hash, bounds index.Bounds) error {
 	bucket, err := t.Bucket(a.name)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var s *index.Scan
+	scan.Reset(bucket, bounds)
 	switch a.name {
 	case index.Jobs:
-		s = index.NewScan(bucket, bounds, 1)
-		s.Add()
+		scan.Add()
 	case index.Kind:
-		s = index.NewScan(bucket, bounds, len(a.kinds))
 		for _, kind := range a.kinds {
-			s.Add(kind)
+			scan.Add(kind)
 		}
 	case index.Status:
-		s = index.NewScan(bucket, bounds, len(a.pairs))
 		for _, p := range a.pairs {
-			s.Add(p.Status, p.Kind)
+			scan.Add(p.Status, p.Kind)
 		}
 	case index.Input:
-		s = index.NewScan(bucket, bounds, 1) // as most inputs need
-		s.AddInput(hash, a.pairs)
+		scan.AddInput(hash, a.pairs)
 	}
-	return s, nil
+	return nil
 }

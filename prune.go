@@ -118,7 +118,7 @@ func (p *pruner) find() (found []ID, more bool, err error) {
 			return err
 		}
 		var a access
-		a.choose(counts, p.query)
+		a.choose(counts, &p.query)
 		if p.total = a.matches; a.name == "" {
 			return nil
 		}
@@ -126,8 +126,8 @@ func (p *pruner) find() (found []ID, more bool, err error) {
 		if err != nil {
 			return err
 		}
-		scan, err := a.scan(t, index.Hash{}, p.query.bounds())
-		if err != nil {
+		var scan index.Scan
+		if err := a.open(&scan, t, index.Hash{}, p.query.bounds()); err != nil {
 			return err
 		}
 		for range pruneScan {

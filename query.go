@@ -186,7 +186,7 @@ func (q Query) Values() url.Values {
 }
 
 // admits reports whether q's filter on kind and status lets j through.
-func (q Query) admits(j *Job) bool {
+func (q *Query) admits(j *Job) bool {
 	return j.Kind&q.kinds() != 0 && j.Status&q.statuses() != 0
 }
 
@@ -199,14 +199,14 @@ func (q Query) limit() int {
 
 // kinds and statuses return the set that q asks for, every member when it asks
 // for none, so that naming all and naming none are the same.
-func (q Query) kinds() Kind {
+func (q *Query) kinds() Kind {
 	if q.Kind == 0 {
 		return allKinds
 	}
 	return q.Kind
 }
 
-func (q Query) statuses() Status {
+func (q *Query) statuses() Status {
 	if q.Status == 0 {
 		return allStatuses
 	}

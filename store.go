@@ -167,12 +167,12 @@ func (s *Store) Count(ctx context.Context, q Query) (n int64, err error) {
 			return err
 		}
 		var access access
-		access.choose(counts, q)
+		access.choose(counts, &q)
 		if n = access.matches; n == 0 || q.Input == "" {
 			return nil
 		}
-		scan, err := access.scan(t, s.hashInput(q.Input), index.Bounds{})
-		if err != nil {
+		var scan index.Scan
+		if err := access.open(&scan, t, s.hashInput(q.Input), index.Bounds{}); err != nil {
 			return err
 		}
 		n = scan.Count()

@@ -34,6 +34,16 @@ func (c *Counts) Of(p Pair) int64 { return c[p.Status][p.Kind] }
 // Add adds n jobs, which may be negative, to those of pair p.
 func (c *Counts) Add(p Pair, n int64) { c[p.Status][p.Kind] += n }
 
+// Total returns the number of jobs.
+func (c *Counts) Total() (n int64) {
+	for s := range c {
+		for _, of := range c[s] {
+			n += of
+		}
+	}
+	return n
+}
+
 // All calls yield with every pair that has jobs, in the order of Pair.
 func (c *Counts) All(yield func(Pair, int64) bool) {
 	for s := range c {

@@ -178,7 +178,8 @@ func TestScan(t *testing.T) {
 			bucket, err := view.Bucket(index.Input)
 			require.NoError(rt, err)
 
-			scan := index.NewScan(bucket, bounds, len(pairs))
+			var scan index.Scan
+			scan.Reset(bucket, bounds)
 			scan.AddInput(hash, pairs)
 			var have []string
 			limit := rapid.IntRange(0, 10).Draw(rt, "limit")
@@ -196,7 +197,8 @@ func TestScan(t *testing.T) {
 			require.LessOrEqual(rt, scan.Examined, len(have)+1+2*scan.Branches)
 			require.LessOrEqual(rt, scan.Branches, len(pairs))
 
-			all := index.NewScan(bucket, bounds, len(pairs))
+			var all index.Scan
+			all.Reset(bucket, bounds)
 			for _, p := range pairs {
 				all.Add(append(bytes.Clone(hash[:]), p.Status, p.Kind)...)
 			}

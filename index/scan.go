@@ -13,6 +13,8 @@ import (
 //
 // is stated in, and what makes it hold: a branch costs one key to be found and
 // one to be placed, an entry one to step past it.
+//
+// The zero value can be Reset.
 type Scan struct {
 	// Branches is the number of prefixes whose range was sought.
 	Branches int
@@ -26,6 +28,10 @@ type Scan struct {
 	// order lists the branches that have a head, the nearest first.
 	branches []branch
 	order    []uint8
+	// cursors are those that this scan or one before it has used. The first are
+	// in use.
+	cursors []*page.Cursor
+	used    int
 	// arena holds the prefixes and limits of the branches, scratch the key that
 	// the next branch is placed at.
 	arena, scratch []byte
@@ -34,20 +40,31 @@ type Scan struct {
 	stale bool
 }
 
-// NewScan returns a scan of b without branches. It makes room for n, the number
-// of them that is expected.
-func NewScan(b page.Bucket, bounds Bounds, n int) *Scan {
-	return &Scan{
+// Reset makes s a scan of b without branches. It keeps the memory of the scan that
+// s was before.
+func (s *Scan) Reset(b page.Bucket, bounds Bounds) {
+	*s = Scan{
 		bucket: b, bounds: bounds,
-		branches: make([]branch, 0, n),
-		order:    make([]uint8, 0, n),
-		arena:    make([]byte, 0, n*64),
+		branches: s.branches[:0], order: s.order[:0],
+		cursors: s.cursors,
+		arena:   s.arena[:0], scratch: s.scratch,
 	}
+}
+
+// cursor returns a cursor that no branch has.
+func (s *Scan) cursor() *page.Cursor {
+	if s.used == len(s.cursors) {
+		s.cursors = append(s.cursors, &page.Cursor{})
+	}
+	cur := s.cursors[s.used]
+	cur.Reset(&s.bucket)
+	s.used++
+	return cur
 }
 
 // Add adds the branch of all keys that start with prefix.
 func (s *Scan) Add(prefix ...byte) {
-	br, start := s.branch(s.bucket.Cursor(), prefix)
+	br, start := s.branch(s.cursor(), prefix)
 	s.Branches++
 	s.Examined++
 	if br.stand(br.place(start)) {
@@ -96,7 +113,7 @@ func (s *Scan) AddInput(hash Hash, pairs []Pair) {
 		var p Pair
 		p, rest = s.pop(rest)
 		if cur == nil {
-			cur = s.bucket.Cursor()
+			cur = s.cursor()
 		}
 		prefix := inputPrefix(hash, p)
 		br, start := s.branch(cur, prefix[:])

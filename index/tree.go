@@ -84,6 +84,7 @@ type View struct {
 // to look it up.
 type Snapshot struct {
 	id        int
+	root      uint64
 	numbers   [len(Names)]uint64
 	counts    Counts
 	countsErr error
@@ -93,14 +94,14 @@ type Snapshot struct {
 // Last is the snapshot of an earlier view, or nil; if tx sees the same one, it is
 // used again. Pages are noted in checked, which belongs to the open file.
 func Read(tx *bbolt.Tx, checked *page.Checked, last *Snapshot) (View, error) {
-	v := View{root: page.Root(tx, checked), tx: tx, snapshot: last}
 	if last != nil && last.id == tx.ID() {
-		return v, nil
+		return View{root: page.RootAt(tx, checked, last.root), tx: tx, snapshot: last}, nil
 	}
+	v := View{root: page.Root(tx, checked), tx: tx}
 	if _, ok := v.root.Bucket(rootName); !ok {
 		return View{}, fmt.Errorf("%w: no bucket %q", ErrFormat, rootName)
 	}
-	v.snapshot = &Snapshot{id: tx.ID()}
+	v.snapshot = &Snapshot{id: tx.ID(), root: v.root.Number()}
 	for i, name := range Names {
 		if b, err := v.bucket([]byte(name)); err == nil {
 			v.snapshot.numbers[i] = b.Number()

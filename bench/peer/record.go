@@ -52,7 +52,7 @@ func DecodeWhole(j *jobstore.Job, suffix, value []byte) error { return decode(j,
 
 func decode(j *jobstore.Job, suffix, value []byte, withTasks bool) error {
 	var r record.Job
-	id, err := record.Decode(&r, suffix, value, withTasks)
+	id, err := record.Decode(&r, nil, suffix, value, withTasks)
 	if err != nil {
 		return err
 	}

@@ -91,6 +91,9 @@ func keysOf(path string) (keys []string, err error) {
 	for k, _ := c.First(); k != nil; k, _ = c.Next() {
 		keys = append(keys, string(k))
 	}
+	if err := lookUpAll(tx, keys); err != nil {
+		return nil, err
+	}
 	for _, key := range keys {
 		if k, _ := bucket.Cursor().Seek([]byte(key)); string(k) != key {
 			return nil, fmt.Errorf("%q is not found, but %q", key, k)
@@ -100,6 +103,28 @@ func keysOf(path string) (keys []string, err error) {
 		}
 	}
 	return keys, nil
+}
+
+// lookUpAll looks up keys as one who has not read a page of the file before, up and
+// down.
+func lookUpAll(tx *bbolt.Tx, keys []string) error {
+	root := page.Root(tx, &page.Checked{})
+	bucket, _ := root.Bucket([]byte("bucket"))
+	var all [][]byte
+	for _, key := range keys {
+		all = append(all, []byte(key))
+	}
+	var lookup page.Lookup
+	for range 2 {
+		lookup.Find(&bucket, all)
+		for i, key := range all {
+			if _, ok := lookup.Value(i); !ok {
+				return fmt.Errorf("%q is not found", key)
+			}
+		}
+		slices.Reverse(all)
+	}
+	return nil
 }
 
 // Around gives the whole leaf that a key belongs in, whether it is there or not.

@@ -28,6 +28,9 @@ type level struct {
 // Cursor returns a cursor that stands nowhere yet.
 func (b *Bucket) Cursor() *Cursor { return &Cursor{bucket: b} }
 
+// Reset makes c a cursor of b that stands nowhere yet.
+func (c *Cursor) Reset(b *Bucket) { c.bucket, c.depth = b, 0 }
+
 // Seek moves to the first key at or past key and returns it with its value, or
 // nil at the end of the bucket.
 func (c *Cursor) Seek(key []byte) (k, v []byte) {

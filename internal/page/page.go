@@ -66,6 +66,11 @@ type Bucket struct {
 // transaction it is the tree as last committed. Pages are noted in checked, which
 // belongs to the file.
 func Root(tx *bbolt.Tx, checked *Checked) Bucket {
+	return RootAt(tx, checked, uint64(tx.Cursor().Bucket().Root()))
+}
+
+// RootAt is Root for a snapshot whose root page is known to have this number.
+func RootAt(tx *bbolt.Tx, checked *Checked, root uint64) Bucket {
 	info := tx.DB().Info()
 	// The map holds at least the pages that the transaction knows: the file was
 	// grown to them before they were committed.
@@ -73,7 +78,7 @@ func Root(tx *bbolt.Tx, checked *Checked) Bucket {
 	return Bucket{
 		file:     unsafe.Slice((*byte)(start), tx.Size()),
 		pageSize: info.PageSize,
-		root:     uint64(tx.Cursor().Bucket().Root()),
+		root:     root,
 		checked:  checked,
 	}
 }

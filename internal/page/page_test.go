@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -34,6 +35,7 @@ func TestCursorWalksAsBbolts(t *testing.T) {
 			bucket, ok := outer.Bucket(name)
 			require.True(rt, ok)
 			walk(rt, bucket.Cursor(), tx.Bucket([]byte("outer")).Bucket(name).Cursor())
+			lookUp(rt, &bucket, tx.Bucket([]byte("outer")).Bucket(name))
 			_, ok = outer.Bucket([]byte("none"))
 			require.False(rt, ok)
 			return nil
@@ -105,6 +107,34 @@ func walk(rt *rapid.T, ours *page.Cursor, theirs *bbolt.Cursor) {
 		require.Equal(rt, wantKey, key, move)
 		require.True(rt, bytes.Equal(wantValue, value), move)
 		atEnd = key == nil
+	}
+}
+
+// lookUp looks up keys in both orders, some of which are there.
+func lookUp(rt *rapid.T, ours *page.Bucket, theirs *bbolt.Bucket) {
+	var lookup page.Lookup
+	for range 2 { // the second with the memory of the first
+		var keys [][]byte
+		c := theirs.Cursor()
+		for k, _ := c.First(); k != nil; k, _ = c.Next() {
+			if rapid.IntRange(0, 9).Draw(rt, "key") == 0 {
+				keys = append(keys, k)
+			}
+		}
+		for range rapid.IntRange(0, 20).Draw(rt, "other keys") {
+			keys = append(keys, fmt.Appendf(nil, "%0*d", rapid.IntRange(1, 80).Draw(rt, "length"), rapid.IntRange(0, 2100).Draw(rt, "key")))
+		}
+		slices.SortFunc(keys, bytes.Compare)
+		if rapid.Bool().Draw(rt, "descending") {
+			slices.Reverse(keys)
+		}
+		lookup.Find(ours, keys)
+		for i, key := range keys {
+			want := theirs.Get(key)
+			value, ok := lookup.Value(i)
+			require.Equal(rt, want != nil, ok, "%q", key)
+			require.True(rt, bytes.Equal(want, value), "%q", key)
+		}
 	}
 }
 

@@ -71,7 +71,7 @@ func FuzzFind(f *testing.F) {
 		tasks, _ := TasksLen(b[:size], b[size:])
 		var got Job
 		suffix := before[len(before)-n:]
-		if _, err := Decode(&got, suffix, b[:size+tasks], true); err != nil {
+		if _, err := Decode(&got, nil, suffix, b[:size+tasks], true); err != nil {
 			require.True(t, HasTasks(b[:size]) || decodeArray(&got, b[headerLen:size]) != nil)
 		}
 	})

@@ -67,7 +67,9 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // value is kept. Tasks stays nil unless withTasks is set.
 //
 // Decode fails with ErrDamaged when the checksum does not fit suffix and value.
-func Decode(j *Job, suffix, value []byte, withTasks bool) (id string, err error) {
+//
+// The memory comes out of m, where that is not nil.
+func Decode(j *Job, m *Memory, suffix, value []byte, withTasks bool) (id string, err error) {
 	body, tasks, err := open(suffix, value)
 	if err != nil {
 		return "", err
@@ -76,7 +78,7 @@ func Decode(j *Job, suffix, value []byte, withTasks bool) (id string, err error)
 	if withTasks {
 		size += len(tasks)
 	}
-	memory := make([]byte, 0, size)
+	memory := m.take(size)
 	memory = append(memory, IDPrefix...)
 	memory = append(memory, suffix...)
 	idLen := len(memory)
@@ -97,6 +99,40 @@ func Decode(j *Job, suffix, value []byte, withTasks bool) (id string, err error)
 		}
 	}
 	return text(memory[:idLen]), nil
+}
+
+// Memory is what the jobs of a page are decoded into. It is asked for in pieces of
+// several jobs, each of which keeps the memory of its whole piece. The zero value
+// has none yet.
+type Memory struct {
+	free   []byte
+	expect int // how much will be taken yet
+}
+
+// pieceSize is the length in bytes of a piece of Memory, unless one record needs
+// more: what a job can hold on to that is not its own.
+const pieceSize = 4 << 10
+
+// Expect says that the record in value will be decoded.
+func (m *Memory) Expect(suffix, value []byte) {
+	m.expect += len(IDPrefix) + len(suffix)
+	if len(value) >= headerLen {
+		m.expect += min(int(binary.LittleEndian.Uint32(value[sumFrom:])), len(value)-headerLen)
+	}
+}
+
+// take returns an empty slice with room for n bytes.
+func (m *Memory) take(n int) []byte {
+	if m == nil {
+		return make([]byte, 0, n)
+	}
+	if n > len(m.free) {
+		m.free = make([]byte, max(n, min(m.expect, pieceSize)))
+	}
+	memory := m.free[:0:n]
+	m.free = m.free[n:]
+	m.expect -= n
+	return memory
 }
 
 // Prove checks that value, but for its tasks, is the whole record of the job whose

@@ -31,13 +31,13 @@ func TestRoundTrip(t *testing.T) {
 		require.NoError(t, err)
 
 		var got Job
-		id, err := Decode(&got, []byte("abc"), value, true)
+		id, err := Decode(&got, nil, []byte("abc"), value, true)
 		require.NoError(t, err)
 		require.Equal(t, "job_abc", id)
 		got.tasksSum, got.tasksAreStored = 0, false
 		require.Equal(t, j, got)
 
-		_, err = Decode(&got, []byte("abc"), value, false)
+		_, err = Decode(&got, nil, []byte("abc"), value, false)
 		require.NoError(t, err)
 		require.Nil(t, got.Tasks)
 	}
@@ -68,15 +68,15 @@ func TestDecodeNoticesEveryFlippedBit(t *testing.T) {
 		for bit := range 8 {
 			damaged := bytes.Clone(value)
 			damaged[i] ^= 1 << bit
-			_, err := Decode(&Job{}, []byte("abc"), damaged, true)
+			_, err := Decode(&Job{}, nil, []byte("abc"), damaged, true)
 			require.ErrorIs(t, err, ErrDamaged, "byte %d, bit %d", i, bit)
 		}
 	}
 	for n := range value {
-		_, err := Decode(&Job{}, []byte("abc"), value[:n], true)
+		_, err := Decode(&Job{}, nil, []byte("abc"), value[:n], true)
 		require.ErrorIs(t, err, ErrDamaged, "cut to %d bytes", n)
 	}
-	_, err = Decode(&Job{}, []byte("abd"), value, true)
+	_, err = Decode(&Job{}, nil, []byte("abd"), value, true)
 	require.ErrorIs(t, err, ErrDamaged, "under another ID")
 }
 
@@ -87,7 +87,7 @@ func TestDecodeGivesMemoryOfItsOwn(t *testing.T) {
 	value, err := Encode("abc", &j)
 	require.NoError(t, err)
 	var got Job
-	id, err := Decode(&got, []byte("abc"), value, true)
+	id, err := Decode(&got, nil, []byte("abc"), value, true)
 	require.NoError(t, err)
 	clear(value)
 	got.Options = append(got.Options, strings.Repeat("!", 100)...)
@@ -98,6 +98,45 @@ func TestDecodeGivesMemoryOfItsOwn(t *testing.T) {
 	require.Equal(t, j.Created, got.Created)
 }
 
+// Jobs that are decoded into one Memory share its pieces, and do not run into each
+// other, whether they were expected or not.
+func TestMemory(t *testing.T) {
+	j := sample()
+	value, err := Encode("abc", &j)
+	require.NoError(t, err)
+	got := make([]Job, 40)
+	suffix := []byte("abc")
+	decode := func(m *Memory, withTasks bool) {
+		for range 30 {
+			m.Expect(suffix, value)
+		}
+		for i := range got {
+			id, err := Decode(&got[i], m, suffix, value, withTasks)
+			if err != nil || id != "job_abc" {
+				t.Fatal(id, err)
+			}
+		}
+	}
+	perPiece := pieceSize / (len(value) - len(j.Tasks))
+	require.Greater(t, perPiece, 3, "several jobs fit in a piece")
+	require.LessOrEqual(t, testing.AllocsPerRun(100, func() {
+		var m Memory
+		decode(&m, false)
+	}), float64(30/perPiece+1+10+1))
+
+	decode(&Memory{}, true)
+	for i := range got {
+		got[i].Options = append(got[i].Options, strings.Repeat("!", 1000)...)
+		clear(got[i].Metadata)
+	}
+	for i := range got {
+		require.Equal(t, j.Input, got[i].Input)
+		require.Equal(t, j.Output, got[i].Output)
+		require.Equal(t, string(j.Tasks), string(got[i].Tasks))
+		require.Equal(t, string(j.Options), strings.TrimRight(string(got[i].Options), "!"))
+	}
+}
+
 func TestDecodeAllocatesOnce(t *testing.T) {
 	j := sample()
 	value, err := Encode("abc", &j)
@@ -105,7 +144,7 @@ func TestDecodeAllocatesOnce(t *testing.T) {
 	var got Job
 	suffix := []byte("abc")
 	require.Equal(t, 1.0, testing.AllocsPerRun(100, func() {
-		if _, err := Decode(&got, suffix, value, false); err != nil {
+		if _, err := Decode(&got, nil, suffix, value, false); err != nil {
 			t.Fatal(err)
 		}
 	}))
@@ -198,7 +237,7 @@ func FuzzEncode(f *testing.F) {
 		value, err := Encode("abc", &want)
 		require.NoError(t, err)
 		var got Job
-		_, err = Decode(&got, []byte("abc"), value, true)
+		_, err = Decode(&got, nil, []byte("abc"), value, true)
 		require.NoError(t, err)
 		got.tasksSum, got.tasksAreStored = 0, false
 		require.Equal(t, want, got)
@@ -226,7 +265,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte("abc"), value)
 	f.Fuzz(func(t *testing.T, suffix, value []byte) {
 		var got Job
-		if _, err := Decode(&got, suffix, value, true); err != nil {
+		if _, err := Decode(&got, nil, suffix, value, true); err != nil {
 			require.ErrorIs(t, err, ErrDamaged)
 		}
 	})
@@ -241,7 +280,7 @@ func BenchmarkDecode(b *testing.B) {
 		b.ReportAllocs()
 		var got Job
 		for b.Loop() {
-			if _, err := Decode(&got, suffix, value, false); err != nil {
+			if _, err := Decode(&got, nil, suffix, value, false); err != nil {
 				b.Fatal(err)
 			}
 		}
