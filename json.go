@@ -170,17 +170,29 @@ func appendStringOrNull(dst []byte, s string) []byte {
 	return appendString(dst, s)
 }
 
+// plain tells the bytes that stand for themselves in a JSON string.
+var plain = func() (is [256]bool) {
+	for c := byte(' '); c < utf8.RuneSelf; c++ {
+		is[c] = c != '"' && c != '\\'
+	}
+	return is
+}()
+
 // appendString appends s as a JSON string. It escapes what JSON must have
 // escaped, and U+2028 and U+2029 for JavaScript; invalid UTF-8 becomes U+FFFD,
 // as in encoding/json.
 func appendString(dst []byte, s string) []byte {
 	const hex = "0123456789abcdef"
+	i := 0
+	for i < len(s) && plain[s[i]] { // most strings to their end
+		i++
+	}
 	dst = append(dst, '"')
 	start := 0
-	for i := 0; i < len(s); {
+	for i < len(s) {
 		c := s[i]
 		if c < utf8.RuneSelf {
-			if c >= ' ' && c != '"' && c != '\\' {
+			if plain[c] {
 				i++
 				continue
 			}

@@ -56,20 +56,36 @@ func (a *api) links(r *http.Request, page jobstore.Page, q jobstore.Query) strin
 		return ""
 	}
 	base := a.jobsURL(r)
-	var b strings.Builder
-	write := func(q jobstore.Query, rel string) {
-		if b.Len() > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString("<" + base + "?" + q.Values().Encode() + `>; rel="` + rel + `"`)
-	}
+	// What the two have in common. It stands behind the cursors, in the order of
+	// the names that url.Values are encoded in.
+	q.After, q.Before = "", ""
+	rest := q.Values().Encode()
+	b := make([]byte, 0, 2*(len(base)+len(rest)+128))
 	if hasNext {
-		write(next, "next")
+		b = append(appendLink(b, base, next, rest), `; rel="next"`...)
 	}
 	if hasPrev {
-		write(prev, "prev")
+		if hasNext {
+			b = append(b, ", "...)
+		}
+		b = append(appendLink(b, base, prev, rest), `; rel="prev"`...)
 	}
-	return b.String()
+	return string(b)
+}
+
+// appendLink appends the URL of the page that the cursors of q ask for. IDs stand in
+// URLs as they are.
+func appendLink(dst []byte, base string, q jobstore.Query, rest string) []byte {
+	dst = append(append(dst, '<'), base...)
+	separator := byte('?')
+	for _, p := range [...]struct{ name, value string }{{"after=", string(q.After)}, {"before=", string(q.Before)}, {"", rest}} {
+		if p.value != "" {
+			dst = append(dst, separator)
+			dst = append(append(dst, p.name...), p.value...)
+			separator = '&'
+		}
+	}
+	return append(dst, '>')
 }
 
 // jobsURL returns the URL under which the client of r, a request for /jobs,
@@ -81,8 +97,10 @@ func (a *api) jobsURL(r *http.Request) string {
 	}
 	// The prefix that a mux has taken off the path is still in the request line.
 	path := r.URL.EscapedPath()
-	if asked, err := url.ParseRequestURI(r.RequestURI); err == nil {
-		path = asked.EscapedPath()
+	if rest, ok := strings.CutPrefix(r.RequestURI, path); !ok || rest != "" && rest[0] != '?' {
+		if asked, err := url.ParseRequestURI(r.RequestURI); err == nil {
+			path = asked.EscapedPath()
+		}
 	}
 	switch {
 	case r.Host == "":

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/jobstore/jobstore"
 	"github.com/jobstore/jobstore/bench/cache"
 	"github.com/jobstore/jobstore/bench/dataset"
 	"github.com/jobstore/jobstore/bench/harness"
@@ -82,11 +83,11 @@ func run(ctx context.Context, args []string) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		s := harness.Schedule{Rounds: *rounds, Ops: *requests, Seed: *seed}
-		alone, err := harness.Interleave(s, subjects(servers, queries, 1), func() {})
+		alone, err := measure(ctx, s, servers, queries, 1)
 		if err != nil {
 			return err
 		}
-		together, err := harness.Interleave(s, subjects(servers, queries, *clients), func() {})
+		together, err := measure(ctx, s, servers, queries, *clients)
 		if err != nil {
 			return err
 		}
@@ -103,4 +104,14 @@ func run(ctx context.Context, args []string) error {
 	fmt.Println("The first page is to take at most", mostOfFloor, "times the floor, and jobstore to answer at least", leastOfSQLite,
 		"times the requests of SQLite.")
 	return nil
+}
+
+// measure lets some clients at a time ask each server for pages.
+func measure(ctx context.Context, s harness.Schedule, servers []*server, queries []jobstore.Query, clients int) ([]harness.Series, error) {
+	list, closeAll, err := subjects(ctx, servers, queries, clients)
+	if err != nil {
+		return nil, err
+	}
+	defer closeAll()
+	return harness.Interleave(s, list, func() {})
 }

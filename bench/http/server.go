@@ -17,7 +17,6 @@ import (
 	"github.com/jobstore/jobstore"
 	"github.com/jobstore/jobstore/bench/cache"
 	"github.com/jobstore/jobstore/bench/dataset"
-	"github.com/jobstore/jobstore/bench/harness"
 	"github.com/jobstore/jobstore/bench/peer"
 	"github.com/jobstore/jobstore/bench/peer/embedded"
 	"github.com/jobstore/jobstore/bench/peer/sqlite"
@@ -167,41 +166,6 @@ func compareAnswers(servers []*server, queries []jobstore.Query) error {
 }
 
 func target(q jobstore.Query) string { return "/jobs?" + q.Values().Encode() }
-
-// subjects are the servers, each asked by some clients at the same time.
-func subjects(servers []*server, queries []jobstore.Query, clients int) []harness.Subject {
-	var list []harness.Subject
-	for _, s := range servers {
-		subject := harness.Subject{Name: s.name}
-		for range clients {
-			subject.Workers = append(subject.Workers, s.client(queries))
-		}
-		list = append(list, subject)
-	}
-	return list
-}
-
-// client returns a client with a connection of its own. It does not ask for gzip,
-// which saves nothing on loopback.
-func (s *server) client(queries []jobstore.Query) func(op int) error {
-	transport := &http.Transport{DisableCompression: true}
-	requests := make([]*http.Request, len(queries))
-	for i, q := range queries {
-		r, err := http.NewRequest(http.MethodGet, s.URL+target(q), nil)
-		if err != nil {
-			return func(int) error { return err }
-		}
-		requests[i] = r
-	}
-	return func(op int) error {
-		resp, err := transport.RoundTrip(requests[op%len(requests)])
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(io.Discard, resp.Body)
-		return errors.Join(err, resp.Body.Close())
-	}
-}
 
 func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
 
