@@ -19,7 +19,11 @@ import (
 // ones, each at most once; null becomes nil. encoding/json alone would let unknown
 // and repeated members pass, and take "KIND" for "kind".
 func (x *exchange) readObject(known ...string) (map[string]json.RawMessage, error) {
-	body, err := x.readBody()
+	accepted := []string{"application/json"}
+	if x.request.Method == http.MethodPatch {
+		accepted = append(accepted, "application/merge-patch+json")
+	}
+	body, err := x.readBody(accepted...)
 	if err != nil {
 		return nil, err
 	}
@@ -71,16 +75,15 @@ func notJSON(err error) error {
 	return refusef("request_invalid", "the body must be JSON: %v", err)
 }
 
-// readBody reads the body of a request that must have one in JSON. That the type
-// is asked for keeps out the forms of other sites' pages, which a browser sends
-// without asking.
-func (x *exchange) readBody() ([]byte, error) {
+// readBody reads the body of a request that must have one of a type of JSON. That
+// the type is asked for keeps out the forms of other sites' pages, which a browser
+// sends without asking.
+func (x *exchange) readBody(accepted ...string) ([]byte, error) {
 	r := x.request
 	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	isJSON := mediaType == "application/json" || mediaType == "application/merge-patch+json" && r.Method == http.MethodPatch
 	charset := params["charset"]
-	if err != nil || !isJSON || charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return nil, refusef("media_type_unsupported", "send JSON in UTF-8 with the header Content-Type: application/json")
+	if err != nil || !slices.Contains(accepted, mediaType) || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return nil, refusef("media_type_unsupported", "send JSON in UTF-8 with the header Content-Type: %s", strings.Join(accepted, " or "))
 	}
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		return nil, refusef("media_type_unsupported", "send the body without Content-Encoding")

@@ -64,9 +64,24 @@ type store interface {
 // A middleware that runs the handler finds the matched pattern, such as
 // "GET /jobs/{id}", in Request.Pattern afterwards.
 func New(s store, opts *Options) http.Handler {
+	a := newAPI(opts)
+	a.store = s
+	a.resource("/jobs", a.guard, methods{
+		http.MethodGet:  a.list,
+		http.MethodPost: a.create,
+	})
+	a.resource("/jobs/{id}", a.guard, methods{
+		http.MethodGet:    a.get,
+		http.MethodPatch:  a.update,
+		http.MethodDelete: a.delete,
+	})
+	a.resource("/openapi.json", open, methods{http.MethodGet: a.describe})
+	return a
+}
+
+// newAPI returns a handler without resources.
+func newAPI(opts *Options) *api {
 	a := &api{
-		store:    s,
-		options:  Options{},
 		mux:      http.NewServeMux(),
 		hashSeed: maphash.MakeSeed(),
 	}
@@ -88,24 +103,13 @@ func New(s store, opts *Options) http.Handler {
 	}
 	a.slots = make(chan struct{}, o.MaxConcurrent)
 	a.tokenSum = sha256.Sum256([]byte(o.Token))
-
-	a.resource("/jobs", a.guard, methods{
-		http.MethodGet:  a.list,
-		http.MethodPost: a.create,
-	})
-	a.resource("/jobs/{id}", a.guard, methods{
-		http.MethodGet:    a.get,
-		http.MethodPatch:  a.update,
-		http.MethodDelete: a.delete,
-	})
-	a.resource("/openapi.json", open, methods{http.MethodGet: a.describe})
 	a.mux.HandleFunc("/", serve(a.guard(func(*exchange) error { return errNoResource })))
 	return a
 }
 
-// An api is the handler that New returns.
+// An api is the handler that New and NewOperator return.
 type api struct {
-	store    store
+	store    store // of New
 	options  Options
 	mux      *http.ServeMux
 	slots    chan struct{} // holds one token a request at the store

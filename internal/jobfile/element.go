@@ -1,4 +1,4 @@
-package command
+package jobfile
 
 import (
 	"bufio"
@@ -10,12 +10,12 @@ import (
 	"iter"
 )
 
-// maxElement is the longest element that is read, in bytes. The longest job
+// MaxElement is the longest element that is read, in bytes. The longest job
 // that a store takes is a little over 4 MiB; the rest is room for white space
 // and for fields that are ignored.
-const maxElement = 16 << 20
+const MaxElement = 16 << 20
 
-var errTooLong = fmt.Errorf("longer than %d bytes", maxElement)
+var errTooLong = fmt.Errorf("longer than %d bytes", MaxElement)
 
 // An element is one JSON value of a file that holds a run of them.
 type element struct {
@@ -29,25 +29,27 @@ type place struct {
 	number int // of the element in an array, counted from 1; 0 outside of one
 }
 
-// in returns the place as a prefix for what is wrong there.
-func (p place) in(file string) string {
-	if p.number > 0 {
-		return fmt.Sprintf("%s:%d: element %d", file, p.line, p.number)
-	}
-	return fmt.Sprintf("%s:%d", file, p.line)
-}
-
-// A placeError is an error in the text at a place.
-type placeError struct {
+// A PlaceError is an error in the text at a place.
+type PlaceError struct {
 	place place
 	err   error
 }
 
-func (e *placeError) Error() string { return e.err.Error() }
+func (e *PlaceError) Error() string { return e.err.Error() }
+
+func (e *PlaceError) Unwrap() error { return e.err }
+
+// In returns the place, of a file with this name, as a prefix for the error.
+func (e *PlaceError) In(file string) string {
+	if e.place.number > 0 {
+		return fmt.Sprintf("%s:%d: element %d", file, e.place.line, e.place.number)
+	}
+	return fmt.Sprintf("%s:%d", file, e.place.line)
+}
 
 // elements returns the elements of r one by one, of an array if r starts with a
 // bracket, else of NDJSON: one on each line that is not blank. An error ends
-// them; it is a placeError unless r could not be read.
+// them; it is a PlaceError unless r could not be read.
 func elements(r io.Reader) iter.Seq2[element, error] {
 	return func(yield func(element, error) bool) {
 		buffered := bufio.NewReaderSize(r, 64<<10)
@@ -86,8 +88,11 @@ func skipSpace(r *bufio.Reader) (line int, first byte, err error) {
 
 func yieldLines(r io.Reader, line int, yield func(element, error) bool) {
 	scanner := bufio.NewScanner(r)
-	scanner.Buffer(make([]byte, 0, 64<<10), maxElement)
+	scanner.Buffer(make([]byte, 0, 64<<10), MaxElement)
 	for ; scanner.Scan(); line++ {
+		if scanner.Err() != nil {
+			break // the line broke off: what is there of it is not to blame
+		}
 		text := bytes.TrimSpace(scanner.Bytes())
 		if len(text) == 0 {
 			continue
@@ -98,7 +103,7 @@ func yieldLines(r io.Reader, line int, yield func(element, error) bool) {
 	}
 	switch err := scanner.Err(); {
 	case errors.Is(err, bufio.ErrTooLong):
-		yield(element{}, &placeError{place{line: line}, errTooLong})
+		yield(element{}, &PlaceError{place{line: line}, errTooLong})
 	case err != nil:
 		yield(element{}, err)
 	}
@@ -117,16 +122,16 @@ func yieldArray(r *lineReader, yield func(element, error) bool) {
 		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 			err = errors.New("the array ends without its bracket")
 		}
-		yield(element{}, &placeError{place{r.lineAt(nextOffset(dec)), number}, err})
+		yield(element{}, &PlaceError{place{r.lineAt(nextOffset(dec)), number}, err})
 	}
-	r.room = maxElement
+	r.room = MaxElement
 	if _, err := dec.Token(); err != nil {
 		fail(err)
 		return
 	}
 	for dec.More() {
 		number++
-		r.room = maxElement
+		r.room = MaxElement
 		var text json.RawMessage
 		if err := dec.Decode(&text); err != nil {
 			fail(err)
@@ -138,7 +143,7 @@ func yieldArray(r *lineReader, yield func(element, error) bool) {
 		}
 	}
 	number = 0
-	r.room = maxElement
+	r.room = MaxElement
 	if _, err := dec.Token(); err != nil {
 		fail(err)
 		return

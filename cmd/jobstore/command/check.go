@@ -4,8 +4,6 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-
-	"github.com/jobstore/jobstore"
 )
 
 func newCheck() *cobra.Command {
@@ -20,18 +18,18 @@ counters that are off. With a problem the exit code is 1.`,
 		),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withStore(cmd, reading, func(store *jobstore.Store) error {
-				return check(cmd, store)
+			return withSource(cmd, reading, func(jobs source) error {
+				return check(cmd, jobs)
 			})
 		},
 	}
 }
 
-func check(cmd *cobra.Command, store *jobstore.Store) error {
+func check(cmd *cobra.Command, jobs source) error {
 	var bar *progress
 	defer func() { bar.clear() }()
 	problems := 0
-	for problem, err := range store.CheckProgress(cmd.Context(), func(done, total int64) {
+	for problem, err := range jobs.CheckProgress(cmd.Context(), func(done, total int64) {
 		if bar == nil {
 			bar = newProgress(cmd.ErrOrStderr(), "checking", total, "keys")
 		}
@@ -48,7 +46,7 @@ func check(cmd *cobra.Command, store *jobstore.Store) error {
 	}
 	bar.clear()
 	if problems > 0 {
-		return fmt.Errorf("%s has problems: %d", databasePath(cmd), problems)
+		return fmt.Errorf("%s has problems: %d", sourceName(cmd), problems)
 	}
 	_, err := fmt.Fprintln(cmd.OutOrStdout(), "no problems")
 	return err

@@ -2,16 +2,14 @@ package command
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/jobstore/jobstore"
+	"github.com/jobstore/jobstore/internal/jobfile"
 )
 
 func newCreate() *cobra.Command {
@@ -66,9 +64,9 @@ may be. The job is queued and gets a new ID.`,
 
 // readBody reads a body, and no more than can be one.
 func readBody(r io.Reader) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxElement+1))
-	if err == nil && len(text) > maxElement {
-		err = fmt.Errorf("%w: body is longer than %d bytes", jobstore.ErrInvalid, maxElement)
+	text, err := io.ReadAll(io.LimitReader(r, jobfile.MaxElement+1))
+	if err == nil && len(text) > jobfile.MaxElement {
+		err = fmt.Errorf("%w: body is longer than %d bytes", jobstore.ErrInvalid, jobfile.MaxElement)
 	}
 	return text, err
 }
@@ -77,11 +75,11 @@ func readBody(r io.Reader) ([]byte, error) {
 var bodyFields = []string{"input", "kind", "options", "output", "metadata"}
 
 func parseBody(text []byte) (*jobstore.Job, error) {
-	job, err := parseJob(bytes.TrimSpace(text))
+	job, err := jobfile.Parse(bytes.TrimSpace(text))
 	if err != nil {
 		return nil, err
 	}
-	if unknown := unknownFields(text, bodyFields); len(unknown) > 0 {
+	if unknown := jobfile.UnknownFields(text, bodyFields); len(unknown) > 0 {
 		return nil, &jobstore.FieldError{
 			Field:  unknown[0],
 			Reason: "cannot be given: a body has " + strings.Join(bodyFields, ", "),
@@ -102,29 +100,4 @@ func hasScheme(input string) bool {
 		}
 	}
 	return false
-}
-
-// parseJob reads the JSON object of a job.
-func parseJob(text []byte) (*jobstore.Job, error) {
-	if len(text) == 0 || text[0] != '{' {
-		return nil, fmt.Errorf("%w: a job must be a JSON object", jobstore.ErrInvalid)
-	}
-	job := new(jobstore.Job)
-	if err := job.UnmarshalJSON(text); err != nil {
-		return nil, err
-	}
-	return job, nil
-}
-
-// unknownFields returns the names in the JSON object text that are not in
-// known, sorted.
-func unknownFields(text []byte, known []string) []string {
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(text, &fields) != nil {
-		return nil // parseJob has said so
-	}
-	for _, name := range known {
-		delete(fields, name)
-	}
-	return slices.Sorted(maps.Keys(fields))
 }

@@ -41,10 +41,8 @@ func withStore(cmd *cobra.Command, how access, fn func(*jobstore.Store) error) (
 
 // withOptions is withStore for a store that is opened with options.
 func withOptions(cmd *cobra.Command, how access, options jobstore.Options, fn func(*jobstore.Store) error) (err error) {
-	if serverURL(cmd) != "" {
-		return &jobstore.FieldError{
-			Field: urlFlag, Reason: "cannot be used here: " + cmd.Name() + " works on the file itself, which --" + databaseFlag + " names",
-		}
+	if err := refuseServer(cmd); err != nil {
+		return err
 	}
 	path := databasePath(cmd)
 	if how != creating && path != "" {
@@ -66,12 +64,22 @@ func openStore(path string, options *jobstore.Options) (*jobstore.Store, error) 
 	return store, explainLock(err)
 }
 
-// explainLock says of ErrLocked what can be done about it.
+// explainLock says of ErrLocked what it means.
 func explainLock(err error) error {
 	if errors.Is(err, jobstore.ErrLocked) {
-		return fmt.Errorf("%w; another process has the store open: if it is a server, give its address with --%s", err, urlFlag)
+		return fmt.Errorf("%w: another process has the store open", err)
 	}
 	return err
+}
+
+// refuseServer refuses --url for a command that no server can be asked for.
+func refuseServer(cmd *cobra.Command) error {
+	if serverURL(cmd) == "" {
+		return nil
+	}
+	return &jobstore.FieldError{
+		Field: urlFlag, Reason: "cannot be used here: " + cmd.Name() + " works on a file itself, and no server does it",
+	}
 }
 
 func databasePath(cmd *cobra.Command) string {

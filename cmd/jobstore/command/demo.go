@@ -17,6 +17,7 @@ import (
 
 	"github.com/jobstore/jobstore"
 	"github.com/jobstore/jobstore/internal/dataset"
+	"github.com/jobstore/jobstore/internal/jobfile"
 )
 
 func newDemo() *cobra.Command {
@@ -39,6 +40,9 @@ The store is removed at the end, unless --keep names a file for it.`,
 		),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := refuseServer(cmd); err != nil {
+				return err
+			}
 			d.out, d.err = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			return d.run(cmd.Context())
 		},
@@ -135,7 +139,7 @@ const documentedJob = `{
 var documentedCalls = []string{"kind=video&limit=10", "status=failed&limit=20"}
 
 func (d *demo) showSample(ctx context.Context) error {
-	job, err := parseJob([]byte(documentedJob))
+	job, err := jobfile.Parse([]byte(documentedJob))
 	if err != nil {
 		return err
 	}

@@ -27,8 +27,8 @@ figures are counted in doing so.`,
 			if err != nil {
 				return err
 			}
-			return withStore(cmd, reading, func(store *jobstore.Store) error {
-				plan, err := store.Explain(cmd.Context(), q)
+			return withSource(cmd, reading, func(jobs source) error {
+				plan, err := jobs.Explain(cmd.Context(), q)
 				if err != nil {
 					return err
 				}

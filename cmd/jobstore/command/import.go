@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jobstore/jobstore"
+	"github.com/jobstore/jobstore/internal/jobfile"
 )
 
 func newImport() *cobra.Command {
@@ -42,8 +43,8 @@ between two commits.`,
 			im.file = in.name
 			im.bar = newProgress(cmd.ErrOrStderr(), "importing", in.size, "")
 			defer im.bar.clear()
-			err = withStore(cmd, creating, func(store *jobstore.Store) error {
-				im.store = store
+			err = withSource(cmd, creating, func(jobs source) error {
+				im.jobs = jobs
 				return im.run(cmd.Context(), in)
 			})
 			im.bar.clear()
@@ -80,7 +81,8 @@ func openInput(cmd *cobra.Command, path string) (input, error) {
 	return in, nil
 }
 
-// Bounds of a batch, which is committed as one. It is full at either.
+// Bounds of a batch, which is committed as one. It is full at either. What makes
+// it full may be the largest job, and that is still less than a server takes.
 const (
 	batchJobs  = 1000
 	batchBytes = 8 << 20 // of JSON
@@ -93,9 +95,9 @@ type batch struct {
 	err  error // what ended the reading behind these jobs
 }
 
-// An importer puts the jobs of one input into a store.
+// An importer puts the jobs of one input into a source.
 type importer struct {
-	store         *jobstore.Store
+	jobs          source
 	file          string // as errors call it
 	ignoreUnknown bool
 	bar           *progress
@@ -126,7 +128,7 @@ func (im *importer) run(ctx context.Context, r io.Reader) error {
 		if !more {
 			return nil
 		}
-		if err := im.store.Put(ctx, b.jobs...); err != nil {
+		if err := im.jobs.Put(ctx, b.jobs...); err != nil {
 			return im.failed(err)
 		}
 		im.committed += len(b.jobs)
@@ -143,10 +145,12 @@ func (im *importer) run(ctx context.Context, r io.Reader) error {
 // one that ends with the exit code for usage.
 func (im *importer) failed(err error) error {
 	where, what := im.file, err.Error()
-	var at *placeError
+	if at, ok := errors.AsType[*jobfile.PlaceError](err); ok {
+		where = at.In(im.file)
+	}
 	switch {
-	case errors.As(err, &at):
-		where = at.place.in(im.file)
+	case errors.Is(err, jobfile.ErrUnknownField):
+		what += "; --ignore-unknown passes over such fields"
 	case errors.Is(err, context.Canceled):
 		what = "interrupted"
 	}
@@ -169,44 +173,18 @@ func (im *importer) read(ctx context.Context, r io.Reader, batches chan<- batch)
 		b, size = batch{}, 0
 		return true
 	}
-	for e, err := range elements(counted) {
-		var job *jobstore.Job
-		if err == nil {
-			job, err = im.parse(e)
-		}
+	for entry, err := range jobfile.Jobs(counted, im.ignoreUnknown) {
 		if err != nil {
 			b.err = err
 			break
 		}
-		b.jobs = append(b.jobs, job)
-		size += len(e.text)
+		b.jobs = append(b.jobs, entry.Job)
+		size += entry.Size
 		if (len(b.jobs) == batchJobs || size >= batchBytes) && !send() {
 			return
 		}
 	}
 	send()
-}
-
-// The fields of a job, of which the API documents no others.
-var jobFields = []string{
-	"id", "object", "kind", "input", "output", "options", "metadata", "status", "error",
-	"created_at", "started_at", "finished_at", "updated_at", "tasks",
-}
-
-func (im *importer) parse(e element) (*jobstore.Job, error) {
-	job, err := parseJob(e.text)
-	if err == nil {
-		err = job.Validate()
-	}
-	if err == nil && !im.ignoreUnknown {
-		if unknown := unknownFields(e.text, jobFields); len(unknown) > 0 {
-			err = fmt.Errorf("unknown field %q; --ignore-unknown passes over such fields", unknown[0])
-		}
-	}
-	if err != nil {
-		return nil, &placeError{e.place, err}
-	}
-	return job, nil
 }
 
 // A countingReader knows how many bytes were read through it.

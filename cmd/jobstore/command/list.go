@@ -79,24 +79,22 @@ func (l *lister) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if l.explain {
-		return withStore(cmd, reading, func(store *jobstore.Store) error {
-			if err := l.page(cmd, store, q, now); err != nil {
-				return err
-			}
-			plan, err := store.Explain(cmd.Context(), q)
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(cmd.ErrOrStderr(), "plan:", plan)
-			return err
-		})
-	}
 	return withSource(cmd, reading, func(jobs source) error {
 		if l.all {
 			return l.pages(cmd.Context(), jobs, q, l.printer(cmd.OutOrStdout(), now))
 		}
-		return l.page(cmd, jobs, q, now)
+		if !l.explain {
+			return l.page(cmd, jobs, q, now)
+		}
+		plan, err := jobs.Explain(cmd.Context(), q)
+		if err != nil {
+			return err
+		}
+		if err := l.page(cmd, jobs, q, now); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(cmd.ErrOrStderr(), "plan:", plan)
+		return err
 	})
 }
 

@@ -38,8 +38,8 @@ deleted by then stays deleted. The file does not get smaller: compact does that.
 			if options.DryRun {
 				how = reading
 			}
-			return withStore(cmd, how, func(store *jobstore.Store) error {
-				return prune(cmd, store, options)
+			return withSource(cmd, how, func(jobs source) error {
+				return prune(cmd, jobs, options)
 			})
 		},
 	}
@@ -98,11 +98,11 @@ func (p *pruneFlags) time(cmd *cobra.Command, now time.Time) (time.Time, error) 
 	return now.Add(-age), nil
 }
 
-func prune(cmd *cobra.Command, store *jobstore.Store, options jobstore.PruneOptions) error {
+func prune(cmd *cobra.Command, jobs source, options jobstore.PruneOptions) error {
 	bars := &stages{w: cmd.ErrOrStderr(), unit: "jobs"}
 	defer bars.clear()
 	options.Progress = bars.report
-	n, err := store.Prune(cmd.Context(), options)
+	n, err := jobs.Prune(cmd.Context(), options)
 	bars.clear()
 	verb := "deleted"
 	if options.DryRun {
@@ -114,6 +114,9 @@ func prune(cmd *cobra.Command, store *jobstore.Store, options jobstore.PruneOpti
 			what = "interrupted"
 		}
 		return fmt.Errorf("%s; %s %d jobs", what, verb, n)
+	}
+	if errors.Is(err, context.Canceled) && serverURL(cmd) != "" && !options.DryRun {
+		return errors.New("interrupted; the server stops too, and what it has deleted by now stays deleted")
 	}
 	if err != nil {
 		return err

@@ -36,15 +36,19 @@ func newRemote(address, token string) (*remote, error) {
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
 		return nil, &jobstore.FieldError{Field: urlFlag, Value: address, Reason: "must be http:// or https:// and a host"}
 	}
-	return &remote{base: base, token: token, client: http.Client{Timeout: remoteTimeout}}, nil
+	return &remote{base: base, token: token}, nil
 }
 
 // A remoteError is a server's refusal.
 type remoteError struct {
-	server, kind, message string
+	server, status string
+	kind, message  string // empty when the server is no jobs API
 }
 
 func (e *remoteError) Error() string {
+	if e.kind == "" {
+		return fmt.Sprintf("%s answered %s, as no jobs API does", e.server, e.status)
+	}
 	return fmt.Sprintf("%s: %s (%s)", e.server, e.message, e.kind)
 }
 
@@ -68,13 +72,24 @@ type answer struct {
 }
 
 // do sends a request for target, a path with or without a query, and hands the
-// answer to read.
+// answer to read. The body is what json.Marshal makes of it, or, if it is text
+// already, that.
 func (r *remote) do(ctx context.Context, method, target string, header http.Header, body any, read func(answer) error) error {
+	ctx, stop := context.WithTimeout(ctx, remoteTimeout)
+	defer stop()
+	return r.send(ctx, method, target, header, body, read)
+}
+
+// send is do without a bound on the time that it takes.
+func (r *remote) send(ctx context.Context, method, target string, header http.Header, body any, read func(answer) error) error {
 	var text io.Reader = http.NoBody
 	if body != nil {
-		data, err := json.Marshal(body)
-		if err != nil {
-			return err
+		data, ok := body.([]byte)
+		if !ok {
+			var err error
+			if data, err = json.Marshal(body); err != nil {
+				return err
+			}
 		}
 		text = bytes.NewReader(data)
 	}
@@ -85,7 +100,7 @@ func (r *remote) do(ctx context.Context, method, target string, header http.Head
 	if header != nil {
 		req.Header = header
 	}
-	if body != nil {
+	if text != http.NoBody {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if r.token != "" {
@@ -109,10 +124,10 @@ func (r *remote) refusal(status string, body io.Reader) error {
 	if err == nil {
 		err = json.Unmarshal(text, &told)
 	}
-	if err != nil || told.Kind == "" {
-		return fmt.Errorf("%s answered %s, as no jobs API does", r.base.Redacted(), status)
+	if err != nil {
+		told.Kind = ""
 	}
-	return &remoteError{r.base.Redacted(), told.Kind, told.Message}
+	return &remoteError{r.base.Redacted(), status, told.Kind, told.Message}
 }
 
 // job returns what reads a job into j. The API says [] where a store has nil.
@@ -193,18 +208,6 @@ func isAhead(a, b jobstore.ID, o jobstore.Order) bool {
 		return a < b
 	}
 	return a > b
-}
-
-// Count is jobstore.Store.Count, by a walk through the pages.
-func (r *remote) Count(ctx context.Context, q jobstore.Query) (n int64, err error) {
-	q.After, q.Before = "", ""
-	for _, err := range r.All(ctx, q) {
-		if err != nil {
-			return 0, err
-		}
-		n++
-	}
-	return n, nil
 }
 
 // Get is jobstore.Store.Get.

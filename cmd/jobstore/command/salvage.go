@@ -29,6 +29,9 @@ could not be read. The exit code is 0 when that was done, however little it was.
 		),
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := refuseServer(cmd); err != nil {
+				return err
+			}
 			return salvage(cmd, args[0], path)
 		},
 	}

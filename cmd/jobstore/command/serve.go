@@ -40,6 +40,9 @@ jobs through a name of its own.`,
 		),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := refuseServer(cmd); err != nil {
+				return err // before it listens
+			}
 			token := tokenOf(cmd)
 			l, err := listen(cmd.Context(), addr, token)
 			if err != nil {
@@ -97,6 +100,7 @@ func newSite(store *jobstore.Store, m *metrics, token string, log *slog.Logger) 
 		_, _ = fmt.Fprintln(w, "ok")
 	})
 	mux.Handle("GET /metrics", requireToken(token, m.handler()))
+	mux.Handle("/store/", m.observe(httpapi.NewOperator(store, &httpapi.Options{Token: token, Logger: log})))
 	mux.Handle("/", m.observe(httpapi.New(store, &httpapi.Options{Token: token, Logger: log})))
 	if token == "" {
 		return requireOwnHost(mux)

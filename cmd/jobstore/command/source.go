@@ -2,7 +2,10 @@ package command
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"iter"
+	"net/url"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -46,6 +49,11 @@ type source interface {
 	Create(context.Context, ...*jobstore.Job) error
 	Update(context.Context, jobstore.ID, func(*jobstore.Job) error) (jobstore.Job, error)
 	Delete(context.Context, ...jobstore.ID) (deleted int, err error)
+	Put(context.Context, ...*jobstore.Job) error
+	Prune(context.Context, jobstore.PruneOptions) (deleted int64, err error)
+	Stats(context.Context) (jobstore.Stats, error)
+	Explain(context.Context, jobstore.Query) (jobstore.Plan, error)
+	CheckProgress(ctx context.Context, progress func(done, total int64)) iter.Seq2[jobstore.Problem, error]
 }
 
 // withSource runs fn on the server that --url names, or else on the store that
@@ -58,5 +66,17 @@ func withSource(cmd *cobra.Command, how access, fn func(source) error) error {
 		}
 		return fn(r)
 	}
-	return withStore(cmd, how, func(store *jobstore.Store) error { return fn(store) })
+	err := withStore(cmd, how, func(store *jobstore.Store) error { return fn(store) })
+	if errors.Is(err, jobstore.ErrLocked) {
+		err = fmt.Errorf("%w; if it is a server, give its address with --%s", err, urlFlag)
+	}
+	return err
+}
+
+// sourceName returns how messages call the source.
+func sourceName(cmd *cobra.Command) string {
+	if address, err := url.Parse(serverURL(cmd)); err == nil && address.Host != "" {
+		return address.Redacted()
+	}
+	return databasePath(cmd)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jobstore/jobstore"
+	"github.com/jobstore/jobstore/httpapi"
 )
 
 func newStats() *cobra.Command {
@@ -23,8 +24,8 @@ func newStats() *cobra.Command {
 		),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withStore(cmd, reading, func(store *jobstore.Store) error {
-				stats, err := store.Stats(cmd.Context())
+			return withSource(cmd, reading, func(jobs source) error {
+				stats, err := jobs.Stats(cmd.Context())
 				if err != nil {
 					return err
 				}
@@ -40,34 +41,12 @@ func newStats() *cobra.Command {
 }
 
 func writeStatsJSON(w io.Writer, stats jobstore.Stats) error {
-	text, err := json.Marshal(struct {
-		Jobs      int64            `json:"jobs"`
-		ByKind    map[string]int64 `json:"by_kind"`
-		ByStatus  map[string]int64 `json:"by_status"`
-		FileBytes int64            `json:"file_bytes"`
-		FreeBytes int64            `json:"free_bytes"`
-		Format    int              `json:"format"`
-	}{
-		stats.Jobs, byWord(kinds, stats.ByKind), byWord(statuses, stats.ByStatus),
-		stats.FileBytes, stats.FreeBytes, stats.Format,
-	})
+	text, err := json.Marshal(httpapi.StatsOf(stats))
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(w, "%s\n", text)
 	return err
-}
-
-// byWord returns the counts of all members, zero where there are none.
-func byWord[T interface {
-	comparable
-	String() string
-}](members []T, counts map[T]int64) map[string]int64 {
-	named := make(map[string]int64, len(members))
-	for _, member := range members {
-		named[member.String()] = counts[member]
-	}
-	return named
 }
 
 func writeStats(w io.Writer, stats jobstore.Stats) error {

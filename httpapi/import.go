@@ -1,0 +1,54 @@
+package httpapi
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/jobstore/jobstore"
+	"github.com/jobstore/jobstore/internal/jobfile"
+)
+
+// importTimeout is how long a body of many jobs may take to arrive and be stored,
+// where the server gives less.
+const importTimeout = 5 * time.Minute
+
+// put answers PUT /store/jobs.
+func (o *operator) put(x *exchange) error {
+	control := http.NewResponseController(x.ResponseWriter)
+	end := time.Now().Add(importTimeout)
+	_ = errors.Join(control.SetReadDeadline(end), control.SetWriteDeadline(end))
+
+	body, err := x.readBody("application/json", "application/x-ndjson")
+	if err != nil {
+		return err
+	}
+	jobs, err := parseJobs(body)
+	if err != nil {
+		return err
+	}
+	if err := o.store.Put(x.request.Context(), jobs...); err != nil {
+		return err
+	}
+	return x.replyJSON(struct {
+		Imported int `json:"imported"`
+	}{len(jobs)})
+}
+
+// parseJobs reads the jobs of a body, and says of a mistake on which line of it
+// it is.
+func parseJobs(body []byte) (jobs []*jobstore.Job, err error) {
+	for entry, err := range jobfile.Jobs(bytes.NewReader(body), false) {
+		if at, ok := errors.AsType[*jobfile.PlaceError](err); ok {
+			return nil, refusef("request_invalid", "%s: %s", at.In("body"),
+				strings.TrimPrefix(strings.TrimPrefix(err.Error(), jobstore.ErrInvalid.Error()+": "), "jobstore: "))
+		}
+		if err != nil {
+			return nil, err
+		}
+		jobs = append(jobs, entry.Job)
+	}
+	return jobs, nil
+}
