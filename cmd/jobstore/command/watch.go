@@ -107,7 +107,8 @@ type frame struct {
 }
 
 // draw returns the text that puts page in the place of what the terminal shows.
-// Lines past the last row are left out.
+// Lines past the last row are left out, and what is past the last column is cut
+// off, as a line that wraps would push others out.
 func (f frame) draw(l *lister, title string, page jobstore.Page, now time.Time) (string, error) {
 	var text bytes.Buffer
 	p := l.printer(&text, now)
@@ -118,8 +119,11 @@ func (f frame) draw(l *lister, title string, page jobstore.Page, now time.Time) 
 		return "", err
 	}
 	lines := strings.Split(strings.TrimSuffix(text.String(), "\n"), "\n")
-	lines = append([]string{snip(now.Format(time.TimeOnly)+"  "+title, f.columns), ""}, lines...)
+	lines = append([]string{now.Format(time.TimeOnly) + "  " + title, ""}, lines...)
 	lines = lines[:min(len(lines), max(1, f.rows-1))]
+	for i := range lines {
+		lines[i] = snip(lines[i], f.columns)
+	}
 	const home, endOfLine, endOfScreen = "\x1b[H", "\x1b[K", "\x1b[J"
 	return home + strings.Join(lines, endOfLine+"\n") + endOfLine + "\n" + endOfScreen, nil
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	textwidth "github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -35,6 +36,16 @@ func TestFrame(t *testing.T) {
 	for line := range strings.Lines(plain) {
 		assert.LessOrEqual(t, len([]rune(strings.TrimSuffix(line, "\n"))), 70, line)
 	}
+
+	page.Jobs[0].ID += jobstore.ID(strings.Repeat("x", 54)) // the longest there is
+	text, err = frame{columns: 70, rows: 30, colours: true}.draw(&lister{}, "title", page, now)
+	require.NoError(t, err)
+	for line := range strings.Lines(strings.TrimSuffix(text, "\x1b[J")) {
+		line = strings.TrimSuffix(strings.TrimPrefix(line, "\x1b[H"), "\x1b[K\n")
+		assert.LessOrEqual(t, textwidth.StringWidthWithoutEscSequences(line), 70, "%q", line)
+		assert.Equal(t, strings.Count(line, "\x1b[3"), strings.Count(line, "\x1b[0m"), "%q", line)
+	}
+	page.Jobs[0].ID = "job_abc123"
 
 	text, err = frame{columns: 70, rows: 5}.draw(&lister{}, "title", page, now)
 	require.NoError(t, err)
