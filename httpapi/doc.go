@@ -9,6 +9,8 @@
 //	DELETE /jobs/{id}      removes a job
 //	GET    /openapi.json   the description of all this
 //
+// NewOperator is what those who run a store need beside it.
+//
 // docs/HTTP.md has the parameters, headers, errors and limits. The handler can be
 // mounted under a prefix with http.StripPrefix, beside whatever else a mux holds.
 package httpapi

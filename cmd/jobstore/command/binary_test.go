@@ -82,7 +82,7 @@ func TestExamplesOfHelpRun(t *testing.T) {
 			assert.Contains(t, commands, name, "a command whose examples are not run")
 		}
 	}
-	server := newAPI(t, newExamples(t), "secret")
+	server := served(t, newExamples(t)).url
 	ran := 0
 	for _, name := range commands {
 		help := runPlain(context.Background(), strings.Fields(name+" --help")...)

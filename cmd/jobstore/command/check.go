@@ -15,6 +15,7 @@ records, index entries without a record, records without an index entry,
 counters that are off. With a problem the exit code is 1.`,
 		Example: examples(
 			"jobstore check",
+			"jobstore check --url http://127.0.0.1:8080 --token secret",
 		),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -74,8 +74,9 @@ func newRoot() *cobra.Command {
 The file is named by --db, or else by $JOBSTORE_DB, or else it is jobs.db.
 Commands that only read open it for reading and never make one. A store that a
 server has open (jobstore serve) is reached through it: --url takes the place of
---db wherever jobs are listed or changed. Exit codes are 0, 1 for a failure and
-2 for a mistake in the call.`,
+--db in every command that reads or writes jobs. Those that work on the file
+itself do not have it: backup, compact, reindex and salvage. Exit codes are 0, 1
+for a failure and 2 for a mistake in the call.`,
 		Example: examples(
 			"jobstore import examples/jobs.ndjson",
 			"jobstore list --kind video --limit 10",

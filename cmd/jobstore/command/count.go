@@ -14,7 +14,7 @@ func newCount() *cobra.Command {
 		Short: "Print the number of jobs that match a filter",
 		Long: `Print the number of jobs that match a filter. By kind and status the store
 knows it without looking at the jobs; by input it walks that input's index. A
-server that --url names is asked for all pages.`,
+server that is no jobstore serve is asked for all pages.`,
 		Example: examples(
 			"jobstore count",
 			"jobstore count --kind video --status failed,cancelled",

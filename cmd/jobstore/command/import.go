@@ -27,10 +27,11 @@ The file is NDJSON, one job a line, or a JSON array of jobs, such as the list
 call returns and export writes. It is read as it comes, about 1,000 jobs are
 committed at a time, and what is wrong with a job is said with its line: then the
 jobs ahead of it have been committed, and none from there on. Ctrl-C stops
-between two commits.`,
+between two commits. To import a file again does no harm.`,
 		Example: examples(
 			"jobstore import examples/jobs.ndjson",
 			"jobstore import --ignore-unknown examples/jobs.ndjson",
+			"jobstore import --url http://127.0.0.1:8080 --token secret examples/jobs.ndjson",
 			"jobstore export --kind video | jobstore import --db videos.db -",
 		),
 		Args: cobra.ExactArgs(1),

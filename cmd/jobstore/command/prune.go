@@ -27,6 +27,7 @@ deleted by then stays deleted. The file does not get smaller: compact does that.
 			"jobstore prune --older-than 30d --status succeeded,failed --dry-run",
 			"jobstore prune --older-than 90d --kind video",
 			"jobstore prune --before 2026-01-31 --status cancelled",
+			"jobstore prune --older-than 30d --url http://127.0.0.1:8080 --token secret --dry-run",
 		),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -27,7 +27,8 @@ func newServe() *cobra.Command {
 requests and finishes those it has.
 
 Beside the API, which /openapi.json describes, there are /healthz, which answers
-200 while the store can be read, and /metrics for Prometheus.
+200 while the store can be read, /metrics for Prometheus, and /store, by which
+other commands get at the store with --url.
 
 Clients must send the token that --token or $` + tokenVariable + ` gives. It can be left
 out where the address is this machine's own (loopback); then only requests that

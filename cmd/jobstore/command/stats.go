@@ -21,6 +21,7 @@ func newStats() *cobra.Command {
 		Example: examples(
 			"jobstore stats",
 			"jobstore stats --json",
+			"jobstore stats --url http://127.0.0.1:8080 --token secret",
 		),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
