@@ -45,14 +45,27 @@ func Encode(j *jobstore.Job) ([]byte, error) {
 
 // Decode sets j to the job of a record, tasks left out, by the library's own
 // decoder and with the same conversion.
-func Decode(j *jobstore.Job, suffix, value []byte) error { return decode(j, suffix, value, false) }
+func Decode(j *jobstore.Job, suffix, value []byte) error { return decode(j, nil, suffix, value, false) }
+
+// A Memory is what the library decodes the jobs of a page into.
+type Memory struct{ pieces record.Memory }
+
+// Expect says that a record will be decoded.
+func (m *Memory) Expect(suffix, value []byte) { m.pieces.Expect(suffix, value) }
+
+// Decode is the function Decode, into m.
+func (m *Memory) Decode(j *jobstore.Job, suffix, value []byte) error {
+	return decode(j, &m.pieces, suffix, value, false)
+}
 
 // DecodeWhole is Decode with the tasks.
-func DecodeWhole(j *jobstore.Job, suffix, value []byte) error { return decode(j, suffix, value, true) }
+func DecodeWhole(j *jobstore.Job, suffix, value []byte) error {
+	return decode(j, nil, suffix, value, true)
+}
 
-func decode(j *jobstore.Job, suffix, value []byte, withTasks bool) error {
+func decode(j *jobstore.Job, m *record.Memory, suffix, value []byte, withTasks bool) error {
 	var r record.Job
-	id, err := record.Decode(&r, nil, suffix, value, withTasks)
+	id, err := record.Decode(&r, m, suffix, value, withTasks)
 	if err != nil {
 		return err
 	}

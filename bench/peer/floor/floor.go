@@ -270,13 +270,15 @@ func (r *reader) List(_ context.Context, q jobstore.Query) ([]jobstore.Job, erro
 	r.found = r.found[:0]
 	// Gathered first, so that no more room is made than the page needs.
 	var jobs []jobstore.Job
+	var memory peer.Memory
 	err := r.walk(q, func(id, value []byte) error {
 		r.found = append(r.found, found{id, value})
+		memory.Expect(id, value)
 		return nil
 	}, func() error {
 		jobs = make([]jobstore.Job, len(r.found))
 		for i, f := range r.found {
-			if err := peer.Decode(&jobs[i], f.id, f.value); err != nil {
+			if err := memory.Decode(&jobs[i], f.id, f.value); err != nil {
 				return err
 			}
 		}
