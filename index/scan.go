@@ -51,13 +51,18 @@ func (s *Scan) Reset(b page.Bucket, bounds Bounds) {
 	}
 }
 
-// cursor returns a cursor that no branch has.
+// cursor returns a cursor that no branch has. It stands where the one before it does:
+// branches are added in the order of their keys, and are searched for from there.
 func (s *Scan) cursor() *page.Cursor {
 	if s.used == len(s.cursors) {
 		s.cursors = append(s.cursors, &page.Cursor{})
 	}
 	cur := s.cursors[s.used]
-	cur.Reset(&s.bucket)
+	if s.used == 0 {
+		cur.Reset(&s.bucket)
+	} else {
+		cur.Follow(s.cursors[s.used-1])
+	}
 	s.used++
 	return cur
 }

@@ -31,6 +31,12 @@ func (b *Bucket) Cursor() *Cursor { return &Cursor{bucket: b} }
 // Reset makes c a cursor of b that stands nowhere yet.
 func (c *Cursor) Reset(b *Bucket) { c.bucket, c.depth = b, 0 }
 
+// Follow makes c a cursor that stands where other does.
+func (c *Cursor) Follow(other *Cursor) {
+	c.bucket, c.depth = other.bucket, other.depth
+	copy(c.stack[:c.depth], other.stack[:c.depth])
+}
+
 // Seek moves to the first key at or past key and returns it with its value, or
 // nil at the end of the bucket.
 func (c *Cursor) Seek(key []byte) (k, v []byte) {

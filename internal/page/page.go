@@ -141,6 +141,7 @@ type node struct {
 	b     []byte
 	count int32
 	leaf  bool
+	posAt uint8 // where in an element pos stands, and ksize behind it
 }
 
 // newNode reads the header of the page in b, which has to say that it is id.
@@ -154,6 +155,9 @@ func newNode(b []byte, id uint64) node {
 		damaged("page %d has flags %#x", id, flags)
 	}
 	n := node{b: b, count: int32(binary.NativeEndian.Uint16(h[10:])), leaf: flags == leafFlag}
+	if n.leaf {
+		n.posAt = 4
+	}
 	if n.count == 0 && !n.leaf {
 		damaged("branch page %d is empty", id)
 	}
@@ -168,13 +172,10 @@ func (n *node) element(i int32) []byte {
 // key returns the key of element i.
 func (n *node) key(i int32) []byte {
 	at := headerLen + int(i)*elementLen
-	e := n.b[at : at+elementLen]
-	pos, size := binary.NativeEndian.Uint32(e), binary.NativeEndian.Uint32(e[4:])
-	if n.leaf {
-		pos, size = size, binary.NativeEndian.Uint32(e[8:])
-	}
-	start := at + int(pos)
-	return n.b[start : start+int(size) : start+int(size)]
+	e := n.b[at+int(n.posAt):][:8]
+	start := at + int(binary.NativeEndian.Uint32(e))
+	end := start + int(binary.NativeEndian.Uint32(e[4:]))
+	return n.b[start:end:end]
 }
 
 // value returns the value of element i of a leaf: it stands behind its key.
