@@ -18,11 +18,14 @@ import (
 // A writer commits the store's operations in groups. One goroutine takes all
 // that is queued as soon as the last commit ends and commits it once: a lone
 // operation waits for nobody, and the busier the store, the larger the groups.
+// One that finds nobody ahead of it is committed by its caller, who would only wait
+// for two goroutines to be woken.
 type writer struct {
 	store *Store
 
 	mu      sync.Mutex
 	queue   []*operation
+	busy    bool // somebody commits
 	stopped bool
 	wake    chan struct{} // holds one token when there is something to do
 	done    chan struct{} // closed when the goroutine has ended
@@ -92,8 +95,14 @@ func (s *Store) submit(ctx context.Context, op *operation) error {
 		ctx = context.Background()
 	}
 	op.done = make(chan struct{})
-	if err := s.writer.enqueue(op); err != nil {
+	alone, err := s.writer.enqueue(op)
+	switch {
+	case err != nil:
 		return err
+	case alone:
+		defer s.writer.rest() // also after a panic in one of the hooks
+		s.writer.commit([]*operation{op})
+		return op.err
 	}
 	select {
 	case <-op.done:
@@ -106,18 +115,36 @@ func (s *Store) submit(ctx context.Context, op *operation) error {
 	return op.err
 }
 
-func (w *writer) enqueue(op *operation) error {
+// enqueue hands op to the goroutine, unless it can be committed right away: then it
+// is for the caller to do so, and to call rest.
+func (w *writer) enqueue(op *operation) (alone bool, err error) {
 	if failure := w.failure.Load(); failure != nil {
-		return *failure
+		return false, *failure
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.stopped {
-		return ErrClosed
+		return false, ErrClosed
+	}
+	if !w.busy && len(w.queue) == 0 {
+		w.busy = true
+		return true, nil
 	}
 	w.queue = append(w.queue, op)
-	w.signal()
-	return nil
+	if !w.busy {
+		w.signal()
+	}
+	return false, nil
+}
+
+// rest ends a commit.
+func (w *writer) rest() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.busy = false
+	if len(w.queue) > 0 || w.stopped {
+		w.signal()
+	}
 }
 
 func (w *writer) signal() {
@@ -152,9 +179,10 @@ func (w *writer) run() {
 			for _, op := range ops {
 				close(op.done)
 			}
+			w.rest()
 		}
 		w.mu.Lock()
-		end := w.stopped && len(w.queue) == 0
+		end := w.stopped && len(w.queue) == 0 && !w.busy
 		w.mu.Unlock()
 		if end {
 			return
@@ -162,10 +190,14 @@ func (w *writer) run() {
 	}
 }
 
-// take removes the operations of the next group from the queue.
+// take removes the operations of the next group from the queue. There are none while
+// somebody commits.
 func (w *writer) take() (ops []*operation) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.busy {
+		return nil
+	}
 	n, jobs, bytes := 0, 0, 0
 	for _, op := range w.queue {
 		if len(ops) > 0 && (jobs+op.jobs > maxGroupJobs || bytes+op.bytes > maxGroupBytes) {
@@ -181,6 +213,7 @@ func (w *writer) take() (ops []*operation) {
 	rest := copy(w.queue, w.queue[n:])
 	clear(w.queue[rest:])
 	w.queue = w.queue[:rest]
+	w.busy = len(ops) > 0
 	return ops
 }
 
