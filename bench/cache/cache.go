@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -29,6 +30,7 @@ type Folder struct {
 	Progress func(title string, total int) (add func(int), done func())
 
 	rebuilt map[string]bool
+	loaded  map[string]bool // into memory
 	facts   map[dataset.Set]*dataset.Facts
 }
 
@@ -117,6 +119,30 @@ func (f *Folder) Copy(ctx context.Context, set dataset.Set, p peer.Peer) (dir st
 		return "", nil, fmt.Errorf("copy %s: %w: %s", from, err, out)
 	}
 	return dir, remove, syncFiles(dir)
+}
+
+// Load reads the files in dir once, so that the operating system has them in memory:
+// what is measured of reading is not the disk.
+func (f *Folder) Load(dir string) error {
+	if f.loaded[dir] {
+		return nil
+	}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		file, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, file)
+		return errors.Join(err, file.Close())
+	})
+	if f.loaded == nil {
+		f.loaded = map[string]bool{}
+	}
+	f.loaded[dir] = err == nil
+	return err
 }
 
 // syncFiles brings the files in dir to the disk, so that a measurement does not

@@ -131,23 +131,35 @@ func (l *Lookup) enter(b *Bucket, i int) {
 func (l *Lookup) touchLeaves() {
 	touched := byte(0)
 	for i := range l.ways {
-		w := &l.ways[i]
-		for at := line; at < min(headerLen+int(w.count)*elementLen, len(w.b)); at += line {
-			touched ^= w.b[at]
-		}
+		touched ^= l.ways[i].touchElements()
 	}
 	for i := range l.ways {
-		w := &l.ways[i]
-		if i > 0 && l.ways[i-1].id == w.id {
-			continue
-		}
-		for e := range min(w.count, maxTouched) {
-			if start, _, _ := w.extent(e); start < len(w.b) {
-				touched ^= w.b[start]
-			}
+		if i == 0 || l.ways[i-1].id != l.ways[i].id {
+			touched ^= l.ways[i].touchKeys()
 		}
 	}
 	l.touched = touched
+}
+
+// touchElements touches the elements of n behind the first line of the page.
+func (n *node) touchElements() (touched byte) {
+	for at := line; at < min(headerLen+int(n.count)*elementLen, len(n.b)); at += line {
+		touched ^= n.b[at]
+	}
+	return touched
+}
+
+// touchKeys touches the keys of n, if each has some lines to itself.
+func (n *node) touchKeys() (touched byte) {
+	if n.count > maxTouched {
+		return 0
+	}
+	for i := range n.count {
+		if key := n.key(i); len(key) > 0 {
+			touched ^= key[0]
+		}
+	}
+	return touched
 }
 
 // touchValues touches the values that were found.
