@@ -74,17 +74,18 @@ func (j *Job) validate() error {
 func (j *Job) validateRest() error {
 	total := 0
 	for _, f := range []struct {
-		name string
-		raw  json.RawMessage
-		open byte // the first character that is allowed, or 0 for any
-		form string
+		name   string
+		raw    json.RawMessage
+		open   byte   // the first character that is allowed, or 0 for any
+		absent string // what is read where there is none; it takes no room
+		form   string
 	}{
-		{"options", j.Options, '{', "a JSON object"},
-		{"metadata", j.Metadata, '{', "a JSON object"},
-		{"error", j.Error, 0, "JSON"},
-		{"tasks", j.Tasks, '[', "a JSON array"},
+		{"options", j.Options, '{', "{}", "a JSON object"},
+		{"metadata", j.Metadata, '{', "{}", "a JSON object"},
+		{"error", j.Error, 0, "null", "JSON"},
+		{"tasks", j.Tasks, '[', "[]", "a JSON array"},
 	} {
-		if isNull(f.raw) {
+		if isNull(f.raw) || string(f.raw) == f.absent {
 			continue
 		}
 		if total += len(f.raw); total > MaxJSON {
