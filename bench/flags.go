@@ -37,6 +37,7 @@ type config struct {
 	out       string
 	add       bool // to the report in out
 	render    string
+	readme    string // to write the summary of the rendered report into
 }
 
 // allPeers are the peers in the order of the report.
@@ -69,6 +70,7 @@ func parseFlags(args []string) (config, error) {
 	flags.StringVar(&c.out, "out", "", `folder for the report and its plots (default "results" when all workloads are measured)`)
 	flags.BoolVar(&c.add, "add", false, "keep what the report in -out has of other workloads, measured with the same size and seed")
 	flags.StringVar(&c.render, "render", "", "write the report in this folder anew from its JSON, and measure nothing")
+	flags.StringVar(&c.readme, "readme", "", "with -render, also write its main plot and figures into this Markdown file, between the marks that it has for them")
 	flags.StringVar(&c.profile, "cpuprofile", "", "write a CPU profile to this file; samples are labelled with the peer (go tool pprof -tagfocus jobstore)")
 	targets := flags.String("targets", "", "measure what the store has to reach instead: all, or some of "+strings.Join(target.Groups(), ", "))
 	if err := flags.Parse(args); err != nil {

@@ -27,7 +27,7 @@ func run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	if c.render != "" {
-		return render(c.render)
+		return render(c.render, c.readme)
 	}
 	if err := os.MkdirAll(c.data, 0o755); err != nil {
 		return err
@@ -172,13 +172,17 @@ func runTargets(ctx context.Context, c config, folder *cache.Folder) error {
 	return errors.Join(target.Table(os.Stdout, targets), err)
 }
 
-// render writes a report anew from its JSON.
-func render(dir string) error {
+// render writes a report anew from its JSON, and its summary into readme, if that
+// is given.
+func render(dir, readme string) error {
 	r, err := report.Read(dir)
 	if err != nil {
 		return err
 	}
-	return r.Write(dir)
+	if err := r.Write(dir); err != nil || readme == "" {
+		return err
+	}
+	return r.Embed(readme, dir)
 }
 
 func newReport(c config, args []string) *report.Report {

@@ -20,14 +20,28 @@ import (
 )
 
 // A Form is a way to use bbolt.
-type Form int
+type Form struct {
+	Name, About string
 
-const (
-	// Plain is bbolt with its default options, a job's keys put one after the
-	// other.
-	Plain Form = iota
-	// Tuned is bbolt with the library's options, fill percents and order.
-	Tuned
+	Freelist       bbolt.FreelistType // empty is bbolt's default
+	NoFreelistSync bool
+	PageSize       int // of a new file, in bytes; 0 is the system's
+	// Ordered has the keys of a bucket put in their order, with the library's fill
+	// percents, instead of a job's keys one after the other.
+	Ordered bool
+}
+
+// The forms that the library is held against.
+var (
+	Plain = Form{
+		Name:  "bbolt-plain",
+		About: "bbolt with default options, the library's keys and bytes put job by job, one Update a write",
+	}
+	Tuned = Form{
+		Name:     "bbolt-tuned",
+		About:    "bbolt with the library's options, fill percents and order of keys, one Update a write",
+		Freelist: bbolt.FreelistArrayType, NoFreelistSync: true, Ordered: true,
+	}
 )
 
 // The buckets and keys that package index keeps to itself.
@@ -43,19 +57,8 @@ func New(form Form) peer.Peer { return raw{form} }
 
 type raw struct{ form Form }
 
-func (r raw) Name() string {
-	if r.form == Plain {
-		return "bbolt-plain"
-	}
-	return "bbolt-tuned"
-}
-
-func (r raw) About() string {
-	if r.form == Plain {
-		return "bbolt with default options, the library's keys and bytes put job by job, one Update a write"
-	}
-	return "bbolt with the library's options, fill percents and order of keys, one Update a write"
-}
+func (r raw) Name() string  { return r.form.Name }
+func (r raw) About() string { return r.form.About }
 
 // Files are those of the library.
 func (raw) Files() string { return embedded.New().Files() }
@@ -63,12 +66,10 @@ func (raw) Files() string { return embedded.New().Files() }
 func (raw) MaxSize() int { return 0 }
 
 func (r raw) Open(dir string, mode peer.Mode) (peer.Store, error) {
-	options := &bbolt.Options{NoSync: mode == peer.Loading, ReadOnly: mode == peer.Reading}
-	if r.form == Tuned {
-		options.FreelistType = bbolt.FreelistArrayType
-		options.NoFreelistSync = true
-	}
-	db, err := bbolt.Open(filepath.Join(dir, embedded.FileName), 0o600, options)
+	db, err := bbolt.Open(filepath.Join(dir, embedded.FileName), 0o600, &bbolt.Options{
+		NoSync: mode == peer.Loading, ReadOnly: mode == peer.Reading,
+		FreelistType: r.form.Freelist, NoFreelistSync: r.form.NoFreelistSync, PageSize: r.form.PageSize,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +117,7 @@ func (s *Store) Prepare(jobs []*jobstore.Job) (*Write, error) {
 		w.values = append(w.values, value)
 		w.pairs = append(w.pairs, entry.Pair)
 	}
-	if s.form == Tuned {
+	if s.form.Ordered {
 		for i := 1; i < len(w.keys); i++ {
 			slices.SortFunc(w.keys[i], bytes.Compare)
 		}
@@ -134,11 +135,11 @@ func (s *Store) put(tx *bbolt.Tx, w *Write) error {
 	var buckets [len(index.Names)]*bbolt.Bucket
 	for i, name := range index.Names {
 		buckets[i] = root.Bucket([]byte(name))
-		if s.form == Tuned && name != index.Input {
+		if s.form.Ordered && name != index.Input {
 			buckets[i].FillPercent = 0.9
 		}
 	}
-	if s.form == Plain {
+	if !s.form.Ordered {
 		for n := range w.values {
 			for i := range buckets {
 				if err := buckets[i].Put(w.keys[i][n], w.value(i, n)); err != nil {
