@@ -15,6 +15,8 @@ import (
 // A Page is the answer to one Query: some jobs in the order asked for, all of
 // one snapshot.
 type Page struct {
+	// Jobs share memory in pieces of up to 4 KiB: who keeps a few jobs of many pages
+	// for long keeps these too, and may want to copy what is needed of them.
 	Jobs []Job
 	// HasMore reports whether jobs that match lie further on in the direction
 	// of travel: past the last job, or for a query with Before alone, ahead of
