@@ -110,8 +110,10 @@ type Memory struct {
 }
 
 // pieceSize is the length in bytes of a piece of Memory, unless one record needs
-// more: what a job can hold on to that is not its own.
-const pieceSize = 4 << 10
+// more: what a job can hold on to that is not its own. It is one that Go's allocator
+// has, and of which it gets seven at a time; of 4 KiB it gets two, which costs 5% of
+// an unfiltered page.
+const pieceSize = 3456
 
 // Expect says that the record in value will be decoded.
 func (m *Memory) Expect(suffix, value []byte) {
