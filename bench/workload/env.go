@@ -24,8 +24,10 @@ type Env struct {
 	Progress func(title string, total int) (add func(int), done func())
 }
 
-// WarmTime is a good Env.Warm.
-const WarmTime = 500 * time.Millisecond
+// WarmTime is a good Env.Warm: enough for all queries of a peer that takes
+// microseconds. What is read for the first time since a store was opened takes a page
+// fault, and in the library a check of the page.
+const WarmTime = 2 * time.Second
 
 // A turn of a slow peer is cut down to about turnTime, but not below minOps
 // operations.
