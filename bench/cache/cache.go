@@ -30,7 +30,6 @@ type Folder struct {
 	Progress func(title string, total int) (add func(int), done func())
 
 	rebuilt map[string]bool
-	loaded  map[string]bool // into memory
 	facts   map[dataset.Set]*dataset.Facts
 }
 
@@ -121,13 +120,10 @@ func (f *Folder) Copy(ctx context.Context, set dataset.Set, p peer.Peer) (dir st
 	return dir, remove, syncFiles(dir)
 }
 
-// Load reads the files in dir once, so that the operating system has them in memory:
-// what is measured of reading is not the disk.
-func (f *Folder) Load(dir string) error {
-	if f.loaded[dir] {
-		return nil
-	}
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+// Load reads the files in dir, so that the operating system has them in memory: what
+// is measured of reading is not the disk.
+func Load(dir string) error {
+	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
 			return err
 		}
@@ -138,11 +134,6 @@ func (f *Folder) Load(dir string) error {
 		_, err = io.Copy(io.Discard, file)
 		return errors.Join(err, file.Close())
 	})
-	if f.loaded == nil {
-		f.loaded = map[string]bool{}
-	}
-	f.loaded[dir] = err == nil
-	return err
 }
 
 // syncFiles brings the files in dir to the disk, so that a measurement does not

@@ -103,7 +103,7 @@ func (e *Env) open(ctx context.Context, set dataset.Set, peers []peer.Peer) (*st
 	for _, p := range peers {
 		dir, err := e.Folder.Dir(ctx, set, p)
 		if err == nil {
-			err = e.Folder.Load(dir)
+			err = cache.Load(dir)
 		}
 		if err == nil {
 			err = s.add(p, dir, peer.Reading)

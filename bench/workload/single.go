@@ -42,8 +42,14 @@ func (e *Env) one(ctx context.Context, name, about string, schedule harness.Sche
 			if err := do(0); err != nil {
 				return nil, fmt.Errorf("%s: %s: %w", name, o.Name(), err)
 			}
+			each := time.Since(start)
+			if each < e.Warm {
+				if err := e.warm(do); err != nil {
+					return nil, fmt.Errorf("%s: %s: %w", name, o.Name(), err)
+				}
+			}
 			subjects = append(subjects, harness.Subject{
-				Name: o.Name(), Ops: ops(schedule.Ops, time.Since(start)), Workers: []func(int) error{do},
+				Name: o.Name(), Ops: ops(schedule.Ops, each), Workers: []func(int) error{do},
 			})
 		}
 		series, err := e.interleave(fmt.Sprintf("%s of %s", name, set), schedule, subjects)
