@@ -61,7 +61,7 @@ func parseFlags(args []string) (config, error) {
 	peers := flags.String("peers", "all", "peers to measure, or prefixes of their names, separated by commas: "+peerNames())
 	workloads := flags.String("workloads", "all", "workloads to measure, separated by commas: all, names of pages, or groups: "+groupNames())
 	flags.IntVar(&c.size, "size", 100_000, "jobs in the store, 10000 to 10000000")
-	flags.IntVar(&c.rounds, "rounds", 5, "interleaved rounds; each lets every peer do the same operations in random order")
+	flags.IntVar(&c.rounds, "rounds", 3, "interleaved rounds; each lets every peer do the same operations in random order")
 	flags.IntVar(&c.pages, "pages", 1000, "pages a round and peer; slow peers do fewer")
 	flags.Uint64Var(&c.seed, "seed", 1, "seed of the dataset, the queries and the order of the peers")
 	flags.StringVar(&c.data, "data", filepath.Join(os.TempDir(), "jobstore-bench"), "folder that keeps the stores that were built, for the next run")

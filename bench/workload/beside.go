@@ -83,7 +83,7 @@ func (e *Env) together(ctx context.Context, l List, set dataset.Set, stores *sto
 			return nil, fmt.Errorf("%s: %w", l.Name, err)
 		}
 		defer func() { _ = reader.Close() }()
-		if err := e.warm(lister(ctx, reader, pages)); err != nil {
+		if err := e.warm(lister(ctx, reader, pages), each); err != nil {
 			return nil, err
 		}
 		s := harness.Subject{Name: o.Name(), Ops: ops(e.Pages, each), Workers: []func(int) error{lister(ctx, reader, pages)}}

@@ -73,7 +73,7 @@ func (e *Env) page(ctx context.Context, l List, set dataset.Set, peers []peer.Pe
 			}
 		}
 		do := lister(ctx, reader, pages)
-		if err := e.warm(do); err != nil {
+		if err := e.warm(do, each); err != nil {
 			return nil, err
 		}
 		subjects = append(subjects, harness.Subject{Name: o.Name(), Ops: ops(e.Pages, each), Workers: []func(int) error{do}})
@@ -96,9 +96,12 @@ func lister(ctx context.Context, reader peer.Reader, pages []jobstore.Query) fun
 	}
 }
 
-func (e *Env) warm(do func(int) error) error {
+// warm does the operations that will be timed, which take about each, once before,
+// for at most e.Warm.
+func (e *Env) warm(do func(int) error, each time.Duration) error {
 	start := time.Now()
-	for op := 0; op < queries && time.Since(start) < e.Warm; op++ {
+	n := min(queries, e.Rounds*ops(e.Pages, each))
+	for op := 0; op < n && time.Since(start) < e.Warm; op++ {
 		if err := do(op); err != nil {
 			return err
 		}

@@ -44,7 +44,7 @@ func (e *Env) one(ctx context.Context, name, about string, schedule harness.Sche
 			}
 			each := time.Since(start)
 			if each < e.Warm {
-				if err := e.warm(do); err != nil {
+				if err := e.warm(do, each); err != nil {
 					return nil, fmt.Errorf("%s: %s: %w", name, o.Name(), err)
 				}
 			}
