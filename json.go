@@ -183,19 +183,15 @@ var plain = func() (is [256]bool) {
 // as in encoding/json.
 func appendString(dst []byte, s string) []byte {
 	const hex = "0123456789abcdef"
-	i := 0
-	for i < len(s) && plain[s[i]] { // most strings to their end
-		i++
-	}
 	dst = append(dst, '"')
 	start := 0
-	for i < len(s) {
+	for i := 0; i < len(s); {
 		c := s[i]
+		if plain[c] {
+			i++
+			continue
+		}
 		if c < utf8.RuneSelf {
-			if plain[c] {
-				i++
-				continue
-			}
 			dst = append(dst, s[start:i]...)
 			switch c {
 			case '"', '\\':

@@ -93,9 +93,7 @@ func (c *Cursor) find(key []byte) {
 	}
 	for ; !c.stack[level].leaf; level++ {
 		l := &c.stack[level]
-		// The last child whose first key is not past key; the first one also
-		// takes what comes before it.
-		l.i = max(0, l.search(key, true)-1)
+		l.i = l.childFor(key)
 		c.push(level+1, l.child(l.i))
 	}
 	c.depth = level + 1
@@ -122,6 +120,10 @@ func (n *node) search(key []byte, past bool) int32 {
 	}
 	return low
 }
+
+// childFor returns the index of the child of a branch that key belongs in: the last
+// one whose first key is not past key. The first one also takes what comes before it.
+func (n *node) childFor(key []byte) int32 { return max(0, n.search(key, true)-1) }
 
 // First moves to the first key of the bucket.
 func (c *Cursor) First() (k, v []byte) {

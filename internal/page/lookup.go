@@ -95,9 +95,7 @@ func (l *Lookup) descend(b *Bucket, keys [][]byte) bool {
 
 // choose makes the child of w that key belongs in the next page of w.
 func (w *way) choose(key []byte) {
-	// The last child whose first key is not past key; the first one also takes
-	// what comes before it.
-	i := max(0, w.search(key, true)-1)
+	i := w.childFor(key)
 	if i+1 < w.count {
 		w.high = w.key(i + 1)
 	}
