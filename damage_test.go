@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jobstore/jobstore"
-	"github.com/jobstore/jobstore/internal/damagetest"
+	"github.com/jobstore/jobstore/jobstoretest/damage"
 )
 
 // TestDamage damages the file of a small store in every way, and asks for
@@ -20,11 +20,11 @@ import (
 func TestDamage(t *testing.T) {
 	const seed, jobs, trials = 1, 500, 12
 	dir := t.TempDir()
-	sample, err := damagetest.Build(dir, seed, jobs)
+	sample, err := damage.Build(dir, seed, jobs)
 	require.NoError(t, err)
-	examiner := damagetest.NewExaminer(sample.Jobs, rand.New(rand.NewPCG(seed, 0)))
+	examiner := damage.NewExaminer(sample.Jobs, rand.New(rand.NewPCG(seed, 0)))
 	for state, file := range map[string][]byte{"closed": sample.Clean, "left by a crash": sample.Crash} {
-		for _, kind := range damagetest.Kinds {
+		for _, kind := range damage.Kinds {
 			t.Run(state+"/"+string(kind), func(t *testing.T) {
 				for n := range uint64(trials) {
 					rng := rand.New(rand.NewPCG(seed, n))
@@ -32,7 +32,7 @@ func TestDamage(t *testing.T) {
 					path := filepath.Join(dir, fmt.Sprintf("%s-%d.db", kind, n))
 					require.NoError(t, os.WriteFile(path, damaged, 0o600))
 					v := examiner.Examine(path, jobstore.Options{NoSync: true}, rng)
-					if v.Outcome.Bad() && kind != damagetest.OldPage {
+					if v.Outcome.Bad() && kind != damage.OldPage {
 						t.Errorf("trial %d: %s: %s: %s", n, where, v.Outcome, v.Detail)
 					}
 					require.NoError(t, os.Remove(path))

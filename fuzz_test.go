@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jobstore/jobstore"
-	"github.com/jobstore/jobstore/internal/damagetest"
+	"github.com/jobstore/jobstore/jobstoretest/damage"
 )
 
 // FuzzParseQuery feeds query strings: what is accepted is valid, and comes back
@@ -88,9 +88,9 @@ func FuzzUnmarshalJSON(f *testing.F) {
 // it must not crash, hang, or give a job that never was.
 func FuzzFile(f *testing.F) {
 	dir := f.TempDir()
-	sample, err := damagetest.Build(dir, 1, 60)
+	sample, err := damage.Build(dir, 1, 60)
 	require.NoError(f, err)
-	examiner := damagetest.NewExaminer(sample.Jobs, rand.New(rand.NewPCG(1, 0)))
+	examiner := damage.NewExaminer(sample.Jobs, rand.New(rand.NewPCG(1, 0)))
 	f.Add(false, []byte{})
 	f.Add(true, []byte{0, 0x20, 0, 1, 0, 0x20, 8, 2})
 	f.Fuzz(func(t *testing.T, crash bool, patch []byte) {

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/jobstore/jobstore"
-	"github.com/jobstore/jobstore/internal/dataset"
+	"github.com/jobstore/jobstore/jobstoretest/dataset"
 )
 
 //go:generate sh -c "go run gen.go > jobs.ndjson"

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/jobstore/jobstore"
-	"github.com/jobstore/jobstore/internal/damagetest"
+	"github.com/jobstore/jobstore/jobstoretest/damage"
 )
 
 var (
@@ -45,22 +45,22 @@ func TestDamageWrites(t *testing.T) { testDamage(t, "write") }
 func testDamage(t *testing.T, how string) {
 	seed := seeded(t)
 	dir := scratch(t)
-	_, err := damagetest.Build(dir, seed, *jobsFlag) // fails here rather than in a child
+	_, err := damage.Build(dir, seed, *jobsFlag) // fails here rather than in a child
 	require.NoError(t, err)
 
-	results := map[string]map[damagetest.Outcome]int{}
+	results := map[string]map[damage.Outcome]int{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, childrenMax)
 	var rows []string
 	for _, state := range []string{"clean", "crash"} {
-		for _, kind := range damagetest.Kinds {
+		for _, kind := range damage.Kinds {
 			if *damageFlag != "" && *damageFlag != string(kind) {
 				continue
 			}
 			row := state + " " + string(kind)
 			rows = append(rows, row)
-			results[row] = map[damagetest.Outcome]int{}
+			results[row] = map[damage.Outcome]int{}
 			wg.Go(func() {
 				slots <- struct{}{}
 				defer func() { <-slots }()
@@ -71,7 +71,7 @@ func testDamage(t *testing.T, how string) {
 					results[row][trial.Outcome]++
 					bad := trial.Outcome.Bad()
 					switch {
-					case bad && kind != damagetest.OldPage, trial.Outcome == damagetest.Crash, trial.Outcome == damagetest.Hang:
+					case bad && kind != damage.OldPage, trial.Outcome == damage.Crash, trial.Outcome == damage.Hang:
 						t.Errorf("%s, trial %d: %s: %s: %s", row, trial.N, trial.Where, trial.Outcome, trial.Detail)
 					case *verboseFlag || bad:
 						t.Logf("%s, trial %d: %s: %s: %s", row, trial.N, trial.Where, trial.Outcome, trial.Detail)
@@ -84,16 +84,16 @@ func testDamage(t *testing.T, how string) {
 	t.Log("\n" + damageTable(rows, results))
 }
 
-func damageTable(rows []string, results map[string]map[damagetest.Outcome]int) string {
+func damageTable(rows []string, results map[string]map[damage.Outcome]int) string {
 	var b strings.Builder
 	b.WriteString("| file, damage | trials |")
-	for _, o := range damagetest.Outcomes {
+	for _, o := range damage.Outcomes {
 		fmt.Fprintf(&b, " %s |", o)
 	}
-	b.WriteString("\n|---|" + strings.Repeat("--:|", len(damagetest.Outcomes)+1) + "\n")
+	b.WriteString("\n|---|" + strings.Repeat("--:|", len(damage.Outcomes)+1) + "\n")
 	for _, row := range rows {
 		total, cells := 0, ""
-		for _, o := range damagetest.Outcomes {
+		for _, o := range damage.Outcomes {
 			total += results[row][o]
 			cells += fmt.Sprintf(" %d |", results[row][o])
 		}
@@ -107,7 +107,7 @@ type damageRun struct {
 	seed  uint64
 	how   string // "read" or "write"
 	state string
-	kind  damagetest.Kind
+	kind  damage.Kind
 	dir   string
 }
 
@@ -116,7 +116,7 @@ type damageRun struct {
 type damageTrial struct {
 	N             int
 	Where, Detail string
-	Outcome       damagetest.Outcome
+	Outcome       damage.Outcome
 }
 
 // run starts children until all trials have an outcome.
@@ -159,9 +159,9 @@ func (d *damageRun) run(t *testing.T, report func(damageTrial)) {
 			return
 		}
 		if err != nil {
-			last.N, last.Outcome, last.Detail = from, damagetest.Crash, tail(stderr.String())
+			last.N, last.Outcome, last.Detail = from, damage.Crash, tail(stderr.String())
 			if hung {
-				last.Outcome = damagetest.Hang
+				last.Outcome = damage.Hang
 			}
 			report(last)
 			from++
@@ -182,7 +182,7 @@ func damageChild(args []string) error {
 	}
 	seed, _ := strconv.ParseUint(args[0], 10, 64)
 	jobs, _ := strconv.Atoi(args[1])
-	how, state, kind := args[2], args[3], damagetest.Kind(args[4])
+	how, state, kind := args[2], args[3], damage.Kind(args[4])
 	from, _ := strconv.Atoi(args[5])
 	to, _ := strconv.Atoi(args[6])
 
@@ -191,7 +191,7 @@ func damageChild(args []string) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	sample, err := damagetest.Build(dir, seed, jobs)
+	sample, err := damage.Build(dir, seed, jobs)
 	if err != nil {
 		return err
 	}
@@ -203,7 +203,7 @@ func damageChild(args []string) error {
 		return err
 	}
 	out := json.NewEncoder(os.Stdout)
-	examiner := damagetest.NewExaminer(sample.Jobs, newRand(seed, 2))
+	examiner := damage.NewExaminer(sample.Jobs, newRand(seed, 2))
 	for n := from; n < to; n++ {
 		rng := newRand(seed, uint64(n)<<8|uint64(kindNumber(kind)))
 		damaged, where := sample.Damage(rng, kind, file)
@@ -215,7 +215,7 @@ func damageChild(args []string) error {
 		if err := os.WriteFile(path, damaged, 0o600); err != nil {
 			return err
 		}
-		var v damagetest.Verdict
+		var v damage.Verdict
 		if how == "write" {
 			v = examiner.ExamineWrites(path, jobstore.Options{NoSync: true}, rng)
 		} else {
@@ -229,13 +229,13 @@ func damageChild(args []string) error {
 	return nil
 }
 
-func kindNumber(kind damagetest.Kind) int {
-	for i, k := range damagetest.Kinds {
+func kindNumber(kind damage.Kind) int {
+	for i, k := range damage.Kinds {
 		if k == kind {
 			return i
 		}
 	}
-	return len(damagetest.Kinds)
+	return len(damage.Kinds)
 }
 
 // scratch returns a directory in memory where there is one: these files may be

@@ -11,7 +11,7 @@ import (
 
 	"github.com/jobstore/jobstore"
 	"github.com/jobstore/jobstore/httpapi"
-	"github.com/jobstore/jobstore/internal/dataset"
+	"github.com/jobstore/jobstore/jobstoretest/dataset"
 )
 
 // BenchmarkPage reads a page of 20 jobs over loopback, and as its floor the same

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/jobstore/jobstore"
-	"github.com/jobstore/jobstore/internal/jobfile"
+	"github.com/jobstore/jobstore/jobfile"
 )
 
 // importTimeout is how long a body of many jobs may take to arrive and be stored,

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jobstore/jobstore"
-	"github.com/jobstore/jobstore/internal/dataset"
+	"github.com/jobstore/jobstore/jobstoretest/dataset"
 )
 
 // TestWalk reads 10,000 jobs by the links alone, there and back, while a writer

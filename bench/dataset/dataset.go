@@ -8,7 +8,7 @@ import (
 	"iter"
 
 	"github.com/jobstore/jobstore"
-	"github.com/jobstore/jobstore/internal/dataset"
+	"github.com/jobstore/jobstore/jobstoretest/dataset"
 )
 
 // Names of the sets.

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/jobstore/jobstore"
-	"github.com/jobstore/jobstore/internal/dataset"
+	"github.com/jobstore/jobstore/jobstoretest/dataset"
 )
 
 // A call is one list call, or count, that the demo runs.

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jobstore/jobstore"
-	"github.com/jobstore/jobstore/internal/jobfile"
+	"github.com/jobstore/jobstore/jobfile"
 )
 
 func newImport() *cobra.Command {

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jobstore/jobstore/cmd/jobstore/command"
-	"github.com/jobstore/jobstore/internal/dataset"
+	"github.com/jobstore/jobstore/jobstoretest/dataset"
 )
 
 // ndjson returns n jobs, one a line.

@@ -1,7 +1,7 @@
-// Package damagetest damages store files on purpose, and tells the right answers
+// Package damage damages store files on purpose, and tells the right answers
 // of a damaged store from the wrong ones. The damage tests of the root package
 // and the longer ones of the module faults share it.
-package damagetest
+package damage
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/jobstore/jobstore"
-	"github.com/jobstore/jobstore/internal/dataset"
+	"github.com/jobstore/jobstore/jobstoretest/dataset"
 )
 
 // A Sample is a store's file in two states, with the jobs that are in it.

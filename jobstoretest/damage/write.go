@@ -1,4 +1,4 @@
-package damagetest
+package damage
 
 import (
 	"context"
