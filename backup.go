@@ -9,6 +9,8 @@ import (
 	"os"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/jobstore/jobstore/internal/boltfile"
 )
 
 // Progress is told how far a long operation has come: how much is done of about
@@ -60,20 +62,20 @@ func (s *Store) BackupFile(ctx context.Context, path string, progress Progress) 
 	if _, err := os.Lstat(path); err == nil {
 		return 0, fmt.Errorf("jobstore: back up to %s: %w", path, fs.ErrExist)
 	}
-	temp, err := newTempFile(path, "backup")
+	temp, err := boltfile.NewTemp(path, "backup")
 	if err != nil {
-		return 0, fmt.Errorf("jobstore: back up to %s: %w", path, withoutPath(err))
+		return 0, fmt.Errorf("jobstore: back up to %s: %w", path, boltfile.WithoutPath(err))
 	}
-	defer temp.remove()
-	size, err = s.backup(ctx, temp.file, progress)
+	defer temp.Remove()
+	size, err = s.backup(ctx, temp.File, progress)
 	if err != nil {
-		return 0, fmt.Errorf("jobstore: back up to %s: %w", path, withoutPath(err))
+		return 0, fmt.Errorf("jobstore: back up to %s: %w", path, boltfile.WithoutPath(err))
 	}
-	if err := temp.prove(ctx, progress); err != nil {
+	if err := prove(ctx, temp, progress); err != nil {
 		return 0, fmt.Errorf("jobstore: back up to %s: %w", path, err)
 	}
-	if err := temp.link(path); err != nil {
-		return 0, fmt.Errorf("jobstore: back up to %s: %w", path, withoutPath(err))
+	if err := temp.Link(path); err != nil {
+		return 0, fmt.Errorf("jobstore: back up to %s: %w", path, boltfile.WithoutPath(err))
 	}
 	return size, nil
 }
@@ -94,7 +96,7 @@ func (s *Store) backup(ctx context.Context, w io.Writer, progress Progress) (int
 	case errors.Is(err, io.EOF):
 		return out.done, s.translate(corruptf("%s ends before its last page", s.path))
 	case err != nil:
-		return out.done, withoutPath(err)
+		return out.done, boltfile.WithoutPath(err)
 	}
 	return out.done, nil
 }
@@ -104,8 +106,8 @@ func (s *Store) hold(ctx context.Context) (tx *bbolt.Tx, err error) {
 	if err := s.readable(ctx); err != nil {
 		return nil, err
 	}
-	err = s.translate(guard(func() error {
-		tx, err = s.begin(false)
+	err = s.translate(boltfile.Guard(func() error {
+		tx, err = s.file.Begin(false)
 		return err
 	}))
 	return tx, err

@@ -266,3 +266,16 @@ func (c *checker) entry(look lookups, name index.Name, key, value []byte) {
 		c.problem(name, suffix, "entry %x does not fit the record", key)
 	}
 }
+
+// sound returns the first problem that Check finds as ErrCorrupt.
+func (s *Store) sound(ctx context.Context, progress Progress) error {
+	for problem, err := range s.CheckProgress(ctx, func(done, total int64) {
+		progress.report("check", done, total)
+	}) {
+		if err != nil {
+			return err
+		}
+		return corruptf("the copy is not sound: %s", problem)
+	}
+	return nil
+}

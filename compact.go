@@ -12,7 +12,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/jobstore/jobstore/index"
-	"github.com/jobstore/jobstore/internal/page"
+	"github.com/jobstore/jobstore/internal/boltfile"
 )
 
 // Compact writes the store in the file src, without its free pages and with its
@@ -41,11 +41,11 @@ func Compact(ctx context.Context, dst, src string, progress Progress) (err error
 	defer func() { err = errors.Join(err, s.Close()) }()
 	temp, err := s.compact(ctx, dst, progress)
 	if err == nil {
-		defer temp.remove()
-		err = temp.link(dst)
+		defer temp.Remove()
+		err = temp.Link(dst)
 	}
 	if err != nil {
-		return fmt.Errorf("jobstore: compact %s to %s: %w", src, dst, withoutPath(err))
+		return fmt.Errorf("jobstore: compact %s to %s: %w", src, dst, boltfile.WithoutPath(err))
 	}
 	return nil
 }
@@ -73,7 +73,7 @@ func CompactInPlace(ctx context.Context, path string, progress Progress) (before
 	defer func() { err = errors.Join(err, s.Close()) }()
 	before, after, err = s.replace(ctx, progress)
 	if err != nil {
-		return 0, 0, fmt.Errorf("jobstore: compact %s: %w", path, withoutPath(err))
+		return 0, 0, fmt.Errorf("jobstore: compact %s: %w", path, boltfile.WithoutPath(err))
 	}
 	return before, after, nil
 }
@@ -85,65 +85,52 @@ func (s *Store) replace(ctx context.Context, progress Progress) (before, after i
 		return 0, 0, err
 	}
 	// The lock on the store says that nobody is writing to them.
-	if err := removeTempFiles(s.path, compactPurpose); err != nil {
+	if err := boltfile.RemoveTemps(s.path, compactPurpose); err != nil {
 		return 0, 0, err
 	}
 	temp, err := s.compact(ctx, s.path, progress)
 	if err != nil {
 		return 0, 0, err
 	}
-	defer temp.remove()
-	if err := temp.file.Chmod(old.Mode().Perm()); err != nil {
-		return 0, 0, err
-	}
-	if err := copyOwner(temp.file, old); err != nil {
-		return 0, 0, err
-	}
-	info, err := temp.file.Stat()
-	if err != nil {
-		return 0, 0, err
-	}
-	if err := os.Rename(temp.file.Name(), s.path); err != nil {
-		return 0, 0, err
-	}
-	return old.Size(), info.Size(), syncDir(temp.dir)
+	defer temp.Remove()
+	size, err := temp.Replace(s.path, old)
+	return old.Size(), size, err
 }
 
 const compactPurpose = "compact"
 
 // compact returns a compacted, checked and synced copy of the store beside path.
-func (s *Store) compact(ctx context.Context, path string, progress Progress) (*tempFile, error) {
-	if err := s.verify(); err != nil {
-		return nil, err
+func (s *Store) compact(ctx context.Context, path string, progress Progress) (*boltfile.Temp, error) {
+	if err := s.file.Verify(); err != nil {
+		return nil, s.translate(err)
 	}
-	temp, err := newTempFile(path, compactPurpose)
+	temp, err := boltfile.NewTemp(path, compactPurpose)
 	if err != nil {
 		return nil, err
 	}
-	err = s.copyTo(ctx, temp.file.Name(), progress)
+	err = s.copyTo(ctx, temp.File.Name(), progress)
 	if err == nil {
-		err = temp.prove(ctx, progress)
+		err = prove(ctx, temp, progress)
 	}
 	if err != nil {
-		temp.remove()
+		temp.Remove()
 		return nil, err
 	}
 	return temp, nil
 }
 
-// verify reads all pages of the file, so that bbolt's cursor can be trusted with
-// them. Open leaves out some that bbolt does not read when it opens the file.
-func (s *Store) verify() error {
-	m, err := checkMeta(s.file)
+// prove checks the finished copy, has its list of free pages written, cuts off what
+// is past its last page, and syncs it.
+func prove(ctx context.Context, temp *boltfile.Temp, progress Progress) error {
+	s, err := Open(temp.File.Name(), nil)
 	if err != nil {
 		return err
 	}
-	layout := m.layout()
-	layout.Freelist = page.NoFreelist // so that all pages are read
-	if err := page.Verify(s.file, layout); err != nil {
-		return s.translate(fmt.Errorf("%w: %v", ErrCorrupt, err))
+	err = s.sound(ctx, progress)
+	if err := errors.Join(err, s.Close()); err != nil {
+		return err
 	}
-	return nil
+	return temp.Trim()
 }
 
 // copyTo copies every bucket of the store to the empty file at path, those that
@@ -165,11 +152,11 @@ func (s *Store) copyTo(ctx context.Context, path string, progress Progress) erro
 	if err != nil {
 		return err
 	}
-	err = s.translate(guard(func() error {
+	err = s.translate(boltfile.Guard(func() error {
 		c := copier{ctx: ctx, db: db, progress: progress, total: stats.Jobs * int64(len(index.Names))}
 		return c.run(tx)
 	}))
-	if err != nil && outOfRoom(err) {
+	if err != nil && boltfile.OutOfRoom(err) {
 		err = fmt.Errorf("%w: %v", ErrFull, err)
 	}
 	return errors.Join(err, db.Close())

@@ -39,7 +39,7 @@ const expireAtOnce = 4
 // It fails as Create does, with ErrConflict, ErrNotFound, or a FieldError for a
 // bad key. After an error *job is untouched.
 func (s *Store) CreateOnce(ctx context.Context, key string, job *Job) (created bool, err error) {
-	if s == nil || s.db == nil {
+	if s == nil || s.file == nil {
 		return false, ErrClosed
 	}
 	if err := validateOnceKey(key); err != nil {

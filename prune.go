@@ -56,7 +56,7 @@ const (
 // ErrCommitUnknown, the error of ctx, or ErrCorrupt; jobs that cannot be read are
 // passed over, and told of in the error at the end.
 func (s *Store) Prune(ctx context.Context, o PruneOptions) (deleted int64, err error) {
-	if s == nil || s.db == nil {
+	if s == nil || s.file == nil {
 		return 0, ErrClosed
 	}
 	if o.Before.IsZero() {

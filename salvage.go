@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
-	bbolterrors "go.etcd.io/bbolt/errors"
+	"github.com/jobstore/jobstore/index"
+	"github.com/jobstore/jobstore/internal/boltfile"
+	"github.com/jobstore/jobstore/internal/page"
+	"github.com/jobstore/jobstore/internal/record"
 )
 
 // A SalvageReport says what Salvage found.
@@ -62,78 +64,45 @@ func Salvage(ctx context.Context, path string, w io.Writer, progress Progress) (
 		if errors.As(err, &ofWriter) {
 			return report, ofWriter.err
 		}
-		return report, fmt.Errorf("jobstore: salvage %s: %w", path, withoutPath(err))
+		return report, fmt.Errorf("jobstore: salvage %s: %w", path, boltfile.WithoutPath(err))
 	}
 	return report, nil
 }
 
 func salvage(ctx context.Context, path string, w io.Writer, progress Progress) (SalvageReport, error) {
-	f, err := openToSalvage(path)
+	f, err := boltfile.OpenDamaged(path, DefaultLockTimeout)
 	if err != nil {
-		return SalvageReport{}, err
+		return SalvageReport{}, ofFile(err)
 	}
 	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil {
-		return SalvageReport{}, err
-	}
 	if ctx == nil {
 		ctx = context.Background()
 	}
 	s := salvager{
-		ctx: ctx, progress: progress, file: blocks{r: f, size: info.Size()},
+		ctx: ctx, progress: progress, file: f,
 		versions: map[string]version{}, lost: map[string]bool{}, lostAt: map[int64]bool{},
 	}
-	s.report.FileBytes = info.Size()
-	if err := s.readLayout(f); err != nil {
-		return s.report, err
-	}
+	s.report.FileBytes = f.Size
 	s.follow()
 	if !s.whole || len(s.lost) > 0 {
 		if err := s.scan(); err != nil {
 			return s.report, err
 		}
 	}
-	if s.meta == nil && len(s.versions) == 0 && !hasMagic(f) {
+	if len(s.versions) == 0 && !f.IsBolt() {
 		return s.report, ErrFormat
 	}
-	s.report.UnreadBytes += s.file.unread
+	s.report.UnreadBytes += s.file.Unread
 	return s.report, s.write(w)
-}
-
-// openToSalvage opens a file that nobody is writing to.
-func openToSalvage(path string) (*os.File, error) {
-	info, err := os.Stat(path) // before it is opened, which would wait for a FIFO's writer
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%w: it is no regular file", ErrFormat)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	err = lockFile(f, false, DefaultLockTimeout)
-	if errors.Is(err, bbolterrors.ErrTimeout) {
-		err = ErrLocked
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
 }
 
 // A salvager is one run of Salvage.
 type salvager struct {
 	ctx      context.Context
 	progress Progress
-	file     blocks
+	file     *boltfile.Damaged
 	report   SalvageReport
 
-	meta *meta // the newest that is valid; nil when none is
-	// newest is whether meta is certain to be the last one written.
-	newest bool
 	// whole is whether follow has found as many records as there are jobs.
 	whole    bool
 	versions map[string]version // the best so far, by suffix
@@ -157,7 +126,7 @@ const damagedTasks = -1
 // leads to is what was committed last. If it may not be the last, the last
 // commit's records are in pages that it does not lead to, and the time tells.
 func (s *salvager) better(v, w version) bool {
-	if s.newest && v.inUse != w.inUse {
+	if s.file.Newest && v.inUse != w.inUse {
 		return v.inUse
 	}
 	if v.updated != w.updated {
@@ -187,9 +156,127 @@ func (s *salvager) offer(suffix string, v version) {
 	s.versions[strings.Clone(suffix)] = v // a part of a record's memory otherwise
 }
 
+// follow reads the records that the meta page leads to.
+func (s *salvager) follow() {
+	if s.file.Meta == nil {
+		return
+	}
+	whole := page.Elements(s.file, s.file.Layout(), index.PathOf(index.Jobs), func(e page.Element) {
+		v, job, ok := s.version(e.Key, e.Value, e.Offset)
+		if !ok || v.size+max(0, v.tasks) != len(e.Value) && v.tasks != damagedTasks {
+			s.lost[string(e.Key)] = true
+			s.lostAt[e.Offset] = true
+			s.report.Damaged++
+			s.report.UnreadBytes += int64(len(e.Value))
+			return
+		}
+		v.inUse = true
+		s.offer(job.ID.suffix(), v)
+	})
+	jobs := int64(0)
+	whole = page.Elements(s.file, s.file.Layout(), index.CountsPath(), func(e page.Element) {
+		if _, n, err := index.ParseCounter(e.Key, e.Value); err == nil {
+			jobs += n
+		}
+	}) && whole
+	s.whole = whole && s.file.Newest && int64(len(s.versions)+len(s.lost)) == jobs
+}
+
+// scan looks for records everywhere in the file.
+func (s *salvager) scan() error {
+	const step = 1 << 20
+	s.file.Ahead = 4 * step
+	holds := s.file.NewPageSet()
+	for at := int64(record.MarkAt); at < s.file.Size; {
+		if err := s.ctx.Err(); err != nil {
+			return err
+		}
+		s.progress.report("scan", at, s.file.Size)
+		window := s.file.At(at, step)
+		mark := bytes.IndexByte(window, record.ArrayMark)
+		if mark < 0 {
+			at += int64(len(window))
+			continue
+		}
+		at += int64(mark)
+		end := s.recordAt(at-record.MarkAt, holds)
+		at = max(at+1, end+record.MarkAt)
+	}
+	if !s.whole {
+		s.report.UnreadBytes += s.file.StrayBytes(holds)
+	}
+	return nil
+}
+
+// recordAt takes the record at offset, if there is one, and returns its end.
+func (s *salvager) recordAt(offset int64, holds boltfile.PageSet) (end int64) {
+	size, ok := record.Begins(s.file.At(offset, record.MarkAt+3))
+	if !ok || int64(size) > s.file.Size-offset {
+		return 0
+	}
+	from := max(0, offset-record.MaxSuffix)
+	b := s.file.At(from, int(offset-from)+size)
+	before, value := b[:offset-from], b[offset-from:]
+	n, ok := record.SuffixLen(before, value)
+	if !ok {
+		s.damagedAt(offset)
+		return 0
+	}
+	suffix := bytes.Clone(before[len(before)-n:])
+	v, job, ok := s.version(suffix, bytes.Clone(value), offset)
+	if !ok {
+		s.damagedAt(offset)
+		return 0
+	}
+	end = offset + int64(v.size) + int64(max(0, v.tasks))
+	holds.Add(offset, end)
+	s.offer(job.ID.suffix(), v)
+	return end
+}
+
+// version returns the version of a job that stands at offset, and the job without
+// its tasks. It returns false unless value, which may lack the tasks, begins with
+// a sound record of that ID.
+func (s *salvager) version(suffix, value []byte, offset int64) (v version, job Job, ok bool) {
+	size, ok := record.Begins(value)
+	if !ok || size > len(value) {
+		return v, job, false
+	}
+	value = value[:size:size]
+	v = version{offset: offset, size: size}
+	if record.HasTasks(value) {
+		v.tasks = s.tasksLen(value, offset+int64(size))
+		value = append(value, ' ') // some byte must stand for them
+	}
+	if job.decode(suffix, value, false) != nil || job.ID.validate("id") != nil {
+		return v, job, false
+	}
+	v.updated = milli(job.UpdatedAt)
+	return v, job, true
+}
+
+// tasksLen returns the length of the tasks of a record, which begin at offset. Few
+// are long.
+func (s *salvager) tasksLen(value []byte, offset int64) int {
+	for _, most := range []int{16 << 10, MaxJSON} {
+		if n, ok := record.TasksLen(value, s.file.At(offset, most)); ok {
+			return n
+		}
+	}
+	return damagedTasks
+}
+
+// damagedAt counts a record that is damaged, unless it is known already, or in a
+// page that is not in use: what stands there may be half of something old.
+func (s *salvager) damagedAt(offset int64) {
+	if !s.whole && !s.lostAt[offset] {
+		s.report.Damaged++
+	}
+}
+
 // write writes the jobs that were found.
 func (s *salvager) write(w io.Writer) error {
-	s.file.ahead = 0 // from here on, where it reads follows the IDs
+	s.file.Ahead = 0 // from here on, where it reads follows the IDs
 	var line, compact bytes.Buffer
 	for _, suffix := range slices.SortedFunc(maps.Keys(s.versions), cmp.Compare) {
 		if err := s.ctx.Err(); err != nil {
@@ -231,7 +318,7 @@ func (e *writeError) Error() string { return e.err.Error() }
 
 // read returns the job of a version that was found before.
 func (s *salvager) read(suffix string, v version) (job Job, err error) {
-	value := bytes.Clone(s.file.at(v.offset, v.size+max(0, v.tasks)))
+	value := bytes.Clone(s.file.At(v.offset, v.size+max(0, v.tasks)))
 	if v.tasks == damagedTasks {
 		s.report.TasksLost++
 		value = append(value, ' ') // some byte must stand for them

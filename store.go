@@ -6,16 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"go.etcd.io/bbolt"
 	bbolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/jobstore/jobstore/index"
+	"github.com/jobstore/jobstore/internal/boltfile"
 	"github.com/jobstore/jobstore/internal/page"
 	"github.com/jobstore/jobstore/internal/record"
 )
@@ -84,17 +83,13 @@ type Commit struct {
 // every page; a write gives up waiting for its turn when the context ends, and
 // once it has been taken up, waits for its outcome.
 type Store struct {
-	db        *bbolt.DB
-	file      *os.File
+	file      *boltfile.File
 	path      string
 	options   Options
 	hashInput func(string) index.Hash
 	log       *slog.Logger
 	writer    *writer      // nil when read-only
 	checked   page.Checked // pages of the file
-	// freelistKept is whether the file had its list of free pages written in it
-	// when it was opened, which only a clean close does.
-	freelistKept bool
 	// leaked is set when pages were given up that are not in the list of free
 	// pages. Close does not write the list then, so that the next Open finds
 	// them. It belongs to the writer, and to Close after that.
@@ -106,9 +101,6 @@ type Store struct {
 
 	closed atomic.Bool
 	close  sync.Once
-	// wrecked is set when the storage engine panicked with its locks held:
-	// nothing that takes them may be called again.
-	wrecked atomic.Bool
 }
 
 // Get returns the job with the given ID, its tasks included.
@@ -217,8 +209,8 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 			return err
 		}
 		st.FileBytes = info.Size()
-		db := s.db.Stats()
-		st.FreeBytes = int64(db.FreePageN+db.PendingPageN)*int64(s.db.Info().PageSize) +
+		db := s.file.DB.Stats()
+		st.FreeBytes = int64(db.FreePageN+db.PendingPageN)*int64(s.file.DB.Info().PageSize) +
 			max(0, st.FileBytes-t.Size())
 		return nil
 	})
@@ -231,7 +223,7 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 // Close waits for the writes that were begun, and closes the file. Whatever is
 // called afterwards fails with ErrClosed; a second Close does nothing.
 func (s *Store) Close() error {
-	if s == nil || s.db == nil {
+	if s == nil || s.file == nil {
 		return ErrClosed
 	}
 	var err error
@@ -246,18 +238,10 @@ func (s *Store) Close() error {
 }
 
 func (s *Store) closeFile() error {
-	if s.wrecked.Load() {
-		// The engine's locks will never be given back. Closing the descriptor
-		// at least releases the lock on the file.
-		_ = s.file.Close()
-		return corruptf("closed %s without its engine", s.path)
+	if s.writer != nil && !s.leaked && !s.file.Wrecked() {
+		s.writer.settle()
 	}
-	return s.translate(guard(func() error {
-		if s.writer != nil && !s.leaked {
-			s.writer.settle()
-		}
-		return s.db.Close()
-	}))
+	return s.translate(s.file.Close())
 }
 
 // view runs fn in a read transaction, whose snapshot it sees. It is the
@@ -267,8 +251,8 @@ func (s *Store) view(ctx context.Context, fn func(index.View) error) error {
 	if err := s.readable(ctx); err != nil {
 		return err
 	}
-	return s.translate(guard(func() error {
-		tx, err := s.begin(false)
+	return s.translate(boltfile.Guard(func() error {
+		tx, err := s.file.Begin(false)
 		if err != nil {
 			return err
 		}
@@ -288,39 +272,14 @@ func (s *Store) view(ctx context.Context, fn func(index.View) error) error {
 // readable returns why nothing can be read, or nil.
 func (s *Store) readable(ctx context.Context) error {
 	switch {
-	case s == nil || s.db == nil || s.closed.Load():
+	case s == nil || s.file == nil || s.closed.Load():
 		return ErrClosed
 	case ctx != nil && ctx.Err() != nil:
 		return ctx.Err()
-	case s.wrecked.Load():
+	case s.file.Wrecked():
 		return corruptf("%s cannot be read any more", s.path)
 	}
 	return nil
-}
-
-// begin starts a transaction. A panic in there leaves the engine's locks held.
-func (s *Store) begin(writable bool) (*bbolt.Tx, error) {
-	returned := false
-	defer func() {
-		if !returned {
-			s.wrecked.Store(true)
-		}
-	}()
-	tx, err := s.db.Begin(writable)
-	returned = true
-	return tx, err
-}
-
-// guard runs fn and turns a panic, or a fault of the memory map, into
-// ErrCorrupt.
-func guard(fn func() error) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if r := recover(); r != nil {
-			err = corruptf("%v", r)
-		}
-	}()
-	return fn()
 }
 
 // translate turns the errors of the packages underneath into ours.
@@ -333,9 +292,25 @@ func (s *Store) translate(err error) error {
 		err = fmt.Errorf("%w: %v", ErrCorrupt, err)
 	case errors.Is(err, bbolterrors.ErrDatabaseNotOpen):
 		return ErrClosed
+	default:
+		err = ofFile(err)
 	}
 	if errors.Is(err, ErrCorrupt) {
 		s.log.Error("jobstore: damage found", "path", s.path, "error", err)
+	}
+	return err
+}
+
+// ofFile returns an error of the floor below, which knows the file alone, as ours.
+func ofFile(err error) error {
+	for _, e := range []struct{ theirs, ours error }{
+		{boltfile.ErrDamaged, ErrCorrupt}, {boltfile.ErrLocked, ErrLocked},
+		{boltfile.ErrFormat, ErrFormat}, {boltfile.ErrFull, ErrFull},
+	} {
+		if errors.Is(err, e.theirs) {
+			detail := strings.TrimPrefix(err.Error(), e.theirs.Error())
+			return fmt.Errorf("%w%s", e.ours, detail)
+		}
 	}
 	return err
 }

@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
-	bbolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/jobstore/jobstore/internal/boltfile"
 )
 
 // A writer commits the store's operations in groups. One goroutine takes all
@@ -76,7 +75,7 @@ func newWriter(s *Store) *writer {
 // ready returns why no operation can be begun, or nil.
 func (s *Store) ready(ctx context.Context) error {
 	switch {
-	case s == nil || s.db == nil || s.closed.Load():
+	case s == nil || s.file == nil || s.closed.Load():
 		return ErrClosed
 	case s.writer == nil:
 		return ErrReadOnly
@@ -250,23 +249,23 @@ func (w *writer) tryCommit(ops []*operation) error {
 	}
 	begin := time.Now()
 	var tx *bbolt.Tx
-	err := guard(func() (err error) {
-		if w.store.wrecked.Load() {
+	err := boltfile.Guard(func() (err error) {
+		if w.store.file.Wrecked() {
 			return corruptf("%s cannot be written any more", w.store.path)
 		}
-		tx, err = w.store.begin(true)
+		tx, err = w.store.file.Begin(true)
 		return err
 	})
 	if err != nil {
 		return w.store.translate(err)
 	}
-	err = guard(func() error {
+	err = boltfile.Guard(func() error {
 		if err := w.group.begin(tx); err != nil {
 			return err
 		}
 		for _, op := range ops {
 			writes := w.group.writes
-			op.err = guard(func() error { return op.apply(&w.group) })
+			op.err = boltfile.Guard(func() error { return op.apply(&w.group) })
 			if op.err != nil && (w.group.writes != writes || errors.Is(op.err, ErrCorrupt)) {
 				return op.err
 			}
@@ -277,11 +276,11 @@ func (w *writer) tryCommit(ops []*operation) error {
 		for _, op := range ops {
 			op.err = nil
 		}
-		_ = guard(tx.Rollback)
+		_ = boltfile.Guard(tx.Rollback)
 		return fmt.Errorf("%w (%w)", w.store.translate(err), errSpoiled)
 	}
 	if w.group.writes == 0 {
-		return w.store.translate(guard(tx.Rollback))
+		return w.store.translate(boltfile.Guard(tx.Rollback))
 	}
 	err = w.end(tx)
 	if report := w.store.options.OnCommit; report != nil {
@@ -294,7 +293,7 @@ func (w *writer) tryCommit(ops []*operation) error {
 func (w *writer) end(tx *bbolt.Tx) error {
 	id := tx.ID()
 	panicked := true
-	err := guard(func() error {
+	err := boltfile.Guard(func() error {
 		err := tx.Commit()
 		panicked = false
 		return err
@@ -304,13 +303,13 @@ func (w *writer) end(tx *bbolt.Tx) error {
 		return nil
 	}
 	if panicked {
-		_ = guard(tx.Rollback)
+		_ = boltfile.Guard(tx.Rollback)
 	}
 	switch committed := w.isCommitted(id); {
 	case committed:
 	case panicked: // at a damaged page, which the others of the group may not need
 		return fmt.Errorf("%w (%w)", w.store.translate(err), errSpoiled)
-	case outOfRoom(err):
+	case boltfile.OutOfRoom(err):
 		return fmt.Errorf("%w: %v", ErrFull, err)
 	}
 	failure := fmt.Errorf("%w: %v", ErrCommitUnknown, err)
@@ -325,8 +324,8 @@ func (w *writer) end(tx *bbolt.Tx) error {
 // its meta page, the last of its writes: before it, a failure is certain.
 func (w *writer) isCommitted(id int) bool {
 	committed := true
-	_ = guard(func() error {
-		tx, err := w.store.begin(false)
+	_ = boltfile.Guard(func() error {
+		tx, err := w.store.file.Begin(false)
 		if err != nil {
 			return err
 		}
@@ -336,33 +335,14 @@ func (w *writer) isCommitted(id int) bool {
 	return committed
 }
 
-// outOfRoom reports whether err says that the file cannot grow. bbolt keeps
-// only the text of some of the operating system's errors.
-func outOfRoom(err error) bool {
-	if errors.Is(err, bbolterrors.ErrMaxSizeReached) {
-		return true
-	}
-	for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.EFBIG, syscall.EDQUOT} {
-		if errors.Is(err, errno) || strings.HasSuffix(err.Error(), errno.Error()) {
-			return true
-		}
-	}
-	return false
-}
-
-// settle writes the list of free pages, which no commit so far has, so that the
-// next Open need not scan the file for them.
+// settle writes the list of free pages, so that the next Open need not scan the
+// file for them.
 func (w *writer) settle() {
-	if w.failure.Load() != nil || !w.dirty && w.store.freelistKept {
+	if w.failure.Load() != nil || !w.dirty && w.store.file.FreelistKept() {
 		return
 	}
-	db := w.store.db
-	db.NoFreelistSync = false
-	if err := db.Update(func(*bbolt.Tx) error { return nil }); err != nil {
+	if err := boltfile.Guard(w.store.file.WriteFreelist); err != nil {
 		w.store.log.Warn("jobstore: list of free pages was not written, the next open will scan for them",
 			"path", w.store.path, "error", err)
-	}
-	if db.NoSync {
-		_ = db.Sync()
 	}
 }

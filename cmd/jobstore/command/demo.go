@@ -16,8 +16,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jobstore/jobstore"
-	"github.com/jobstore/jobstore/jobstoretest/dataset"
 	"github.com/jobstore/jobstore/jobfile"
+	"github.com/jobstore/jobstore/jobstoretest/dataset"
 )
 
 func newDemo() *cobra.Command {

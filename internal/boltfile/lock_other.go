@@ -1,6 +1,6 @@
 //go:build !unix || solaris || aix
 
-package jobstore
+package boltfile
 
 import (
 	"os"

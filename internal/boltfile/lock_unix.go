@@ -1,14 +1,12 @@
 //go:build unix && !solaris && !aix
 
-package jobstore
+package boltfile
 
 import (
 	"errors"
 	"os"
 	"syscall"
 	"time"
-
-	bbolterrors "go.etcd.io/bbolt/errors"
 )
 
 // lockRetry is the time between two tries to lock a file.
@@ -27,7 +25,7 @@ func lockFile(f *os.File, exclusive bool, timeout time.Duration) error {
 			return err
 		}
 		if time.Since(start) > timeout-lockRetry {
-			return bbolterrors.ErrTimeout
+			return ErrLocked
 		}
 	}
 }

@@ -19,7 +19,7 @@ const (
 
 // keepRoom sees to the room in the file for the group at hand.
 func (g *group) keepRoom() error {
-	db, limit := g.store.db, int(g.store.options.MaxSize)
+	db, limit := g.store.file.DB, int(g.store.options.MaxSize)
 	pages, from := reservePages, int64(reserveFrom)
 	if limit > 0 {
 		// bbolt grows a file by 16 MiB, and while it is smaller, to the next power

@@ -1,6 +1,6 @@
 //go:build unix
 
-package jobstore
+package boltfile
 
 import (
 	"io/fs"

@@ -1,0 +1,83 @@
+package boltfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	bbolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/jobstore/jobstore/internal/page"
+)
+
+// Errors of this package, bare or wrapped.
+var (
+	// ErrLocked is returned when somebody else holds the file for too long.
+	ErrLocked = errors.New("file is locked")
+
+	// ErrFormat is returned for a file that bbolt did not write.
+	ErrFormat = errors.New("not a bbolt file")
+
+	// ErrDamaged is returned when the file contradicts itself.
+	ErrDamaged = errors.New("file is damaged")
+
+	// ErrFull is returned when the file cannot grow.
+	ErrFull = errors.New("no room to grow the file")
+)
+
+func damagedf(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrDamaged, fmt.Sprintf(format, args...))
+}
+
+// Guard runs fn. It returns a panic, or a fault of the memory map, as
+// ErrDamaged: both come from pages that are not what they should be.
+func Guard(fn func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = damagedf("%v", r)
+		}
+	}()
+	return fn()
+}
+
+// OutOfRoom reports whether err says that the file cannot grow. bbolt keeps
+// only the text of some errors of the operating system.
+func OutOfRoom(err error) bool {
+	if errors.Is(err, ErrFull) || errors.Is(err, bbolterrors.ErrMaxSizeReached) {
+		return true
+	}
+	for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.EFBIG, errQuota} {
+		if errors.Is(err, errno) || strings.HasSuffix(err.Error(), errno.Error()) {
+			return true
+		}
+	}
+	return false
+}
+
+// WithoutPath strips the path from an error of the operating system, for
+// callers that name it themselves.
+func WithoutPath(err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return fmt.Errorf("%s: %w", pathErr.Op, pathErr.Err)
+	}
+	return err
+}
+
+// ours returns err, of bbolt or of package page, as one of this package.
+func ours(err error) error {
+	switch damage := (page.Damage{}); {
+	case err == nil:
+		return nil
+	case errors.Is(err, bbolterrors.ErrTimeout):
+		return ErrLocked
+	case errors.As(err, &damage), errors.Is(err, bbolterrors.ErrInvalid), errors.Is(err, bbolterrors.ErrChecksum),
+		errors.Is(err, bbolterrors.ErrVersionMismatch), errors.Is(err, bbolterrors.ErrInvalidMapping):
+		return damagedf("%v", err)
+	}
+	return WithoutPath(err)
+}

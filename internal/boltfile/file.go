@@ -1,0 +1,220 @@
+// Package boltfile is what there is to a bbolt file on disk: how it is opened,
+// locked, inspected, named and replaced, and how it is read when it is damaged.
+// It knows nothing of what is kept in the file.
+package boltfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/jobstore/jobstore/internal/page"
+)
+
+// Options say how Open opens a file.
+type Options struct {
+	ReadOnly    bool
+	NoSync      bool          // leave it to the operating system when a commit reaches the disk
+	LockTimeout time.Duration // how long to wait for somebody else's lock
+	MaxSize     int64         // the size that the file may not outgrow; 0 is no limit
+}
+
+// A File is an open bbolt file.
+type File struct {
+	DB *bbolt.DB
+
+	path    string
+	options Options
+	file    *os.File // the engine's descriptor
+	// freelistKept is whether the file had its list of free pages in it when it
+	// was opened. Only a clean close writes the list.
+	freelistKept bool
+	// wrecked is set when the engine panicked with its locks held: nothing that
+	// takes them may be called again.
+	wrecked atomic.Bool
+}
+
+// Open opens the file at path, which must exist, and takes the lock on it.
+// Before bbolt reads a page, Open proves those that bbolt trusts.
+func Open(path string, o Options) (*File, error) {
+	f := &File{path: path, options: o}
+	if err := f.look(); err != nil {
+		return nil, err
+	}
+	err := Guard(func() (err error) {
+		f.DB, err = bbolt.Open(path, 0o600, &bbolt.Options{
+			Timeout:  o.LockTimeout,
+			ReadOnly: o.ReadOnly,
+			NoSync:   o.NoSync,
+			MaxSize:  int(o.MaxSize),
+			// Close alone writes the list of free pages: to write it with every
+			// commit costs a quarter of a lone insert's time. After a crash a scan
+			// of the pages finds it again.
+			NoFreelistSync:  true,
+			PreLoadFreelist: o.ReadOnly && f.freelistKept,
+			FreelistType:    bbolt.FreelistArrayType,
+			OpenFile:        f.openDescriptor,
+		})
+		return err
+	})
+	if err != nil {
+		if f.file != nil {
+			// A panic inside bbolt.Open keeps the descriptor, and with it the lock.
+			_ = f.file.Close()
+		}
+		return nil, ours(err)
+	}
+	return f, nil
+}
+
+// look refuses what is no regular file, and guesses for a reader whether the
+// file has a list of free pages, which the engine has to be told before it opens
+// the file. It is a guess: without the lock, a file that is written to can look
+// like anything.
+func (f *File) look() error {
+	info, err := os.Stat(f.path)
+	switch {
+	case err != nil:
+		return WithoutPath(err)
+	case info.IsDir():
+		return fmt.Errorf("%w: it is a directory", ErrFormat)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%w: it is no regular file but %s", ErrFormat, info.Mode().Type())
+	case info.Size() == 0:
+		return fmt.Errorf("%w: it is empty", ErrFormat)
+	case !f.options.ReadOnly:
+		return nil
+	}
+	file, err := os.Open(f.path)
+	if err != nil {
+		return WithoutPath(err)
+	}
+	if meta, err := CheckMeta(file); err == nil {
+		f.freelistKept = meta.Freelist != page.NoFreelist
+	}
+	return WithoutPath(file.Close())
+}
+
+// openDescriptor opens the file for the engine, which would create one where
+// somebody has removed it in the meantime.
+//
+// It returns with the lock on the file. Whoever held it before may have put
+// another file in the place of this one: what would be written to this one would
+// be gone with it. So it looks again whether the file still has its name.
+func (f *File) openDescriptor(path string, flag int, mode fs.FileMode) (*os.File, error) {
+	for {
+		file, err := os.OpenFile(path, flag&^os.O_CREATE, mode)
+		if err != nil {
+			return nil, err
+		}
+		f.file = file
+		err = f.inspect(file)
+		named := false
+		if err == nil {
+			named, err = isNamed(file, path)
+		}
+		if named {
+			return file, nil
+		}
+		if err := errors.Join(err, file.Close()); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// isNamed reports whether path is the name of f.
+func isNamed(f *os.File, path string) (bool, error) {
+	is, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	named, err := os.Stat(path)
+	return err == nil && os.SameFile(is, named), err
+}
+
+// inspect takes the lock on the file, as a file that somebody is writing to may
+// look damaged. Then it proves what the engine is going to trust: the meta pages
+// and the pages that hold the file together.
+func (f *File) inspect(file *os.File) error {
+	if err := lockFile(file, !f.options.ReadOnly, f.options.LockTimeout); err != nil {
+		return err
+	}
+	m, err := CheckMeta(file)
+	if err != nil {
+		return err
+	}
+	if err := checkOtherMeta(file, m); err != nil {
+		return err
+	}
+	scanned := m.Freelist == page.NoFreelist
+	if f.options.ReadOnly && scanned && !f.freelistKept {
+		return nil // the engine reads nothing but the meta pages
+	}
+	f.freelistKept = !scanned
+	return page.Verify(file, m.Layout())
+}
+
+// Path returns the path that the file was opened by.
+func (f *File) Path() string { return f.path }
+
+// Stat returns what the operating system says of the file.
+func (f *File) Stat() (fs.FileInfo, error) { return f.file.Stat() }
+
+// Wrecked reports whether the engine can no longer be used.
+func (f *File) Wrecked() bool { return f.wrecked.Load() }
+
+// Begin starts a transaction. A panic in there leaves the engine's locks held.
+func (f *File) Begin(writable bool) (*bbolt.Tx, error) {
+	returned := false
+	defer func() {
+		if !returned {
+			f.wrecked.Store(true)
+		}
+	}()
+	tx, err := f.DB.Begin(writable)
+	returned = true
+	return tx, err
+}
+
+// FreelistKept reports whether the file had its list of free pages in it when it
+// was opened.
+func (f *File) FreelistKept() bool { return f.freelistKept }
+
+// WriteFreelist writes the list of free pages, which no other commit does, so that
+// the next Open need not scan the file for them.
+func (f *File) WriteFreelist() error {
+	f.DB.NoFreelistSync = false
+	err := f.DB.Update(func(*bbolt.Tx) error { return nil })
+	if f.DB.NoSync {
+		err = errors.Join(err, f.DB.Sync())
+	}
+	return err
+}
+
+// Verify reads all pages of the file, so that bbolt's cursor can be trusted with
+// them.
+func (f *File) Verify() error {
+	m, err := CheckMeta(f.file)
+	if err != nil {
+		return err
+	}
+	layout := m.Layout()
+	layout.Freelist = page.NoFreelist // so that all pages are read
+	return ours(page.Verify(f.file, layout))
+}
+
+// Close closes the file and gives the lock back.
+func (f *File) Close() error {
+	if f.Wrecked() {
+		// The engine's locks will never be given back. Closing the descriptor at
+		// least releases the lock on the file.
+		_ = f.file.Close()
+		return damagedf("closed %s without its engine", f.path)
+	}
+	return Guard(f.DB.Close)
+}
