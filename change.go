@@ -93,7 +93,7 @@ func (g *group) create(jobs []Job) error {
 		}
 	}
 	for i := range jobs {
-		if err := g.put(g.store.entryOf(&jobs[i]), nil, values[i]); err != nil {
+		if err := g.put(g.store.entryOf(&jobs[i]), values[i], nil); err != nil {
 			return err
 		}
 	}
@@ -142,7 +142,7 @@ type put struct {
 	id    ID
 	entry index.Entry
 	value []byte
-	old   *index.Entry // what it replaces, looked up by the writer
+	old   *storedJob // what it replaces, looked up by the writer
 }
 
 func (s *Store) preparePut(j *Job) (put, error) {
@@ -159,12 +159,12 @@ func (s *Store) preparePut(j *Job) (put, error) {
 func (g *group) replace(puts []put) error {
 	for i := range puts {
 		var err error
-		if puts[i].old, err = g.entry(puts[i].id); err != nil {
+		if puts[i].old, err = g.find(puts[i].id); err != nil {
 			return err
 		}
 	}
 	for i := range puts {
-		if err := g.put(&puts[i].entry, puts[i].old, puts[i].value); err != nil {
+		if err := g.put(&puts[i].entry, puts[i].value, puts[i].old); err != nil {
 			return err
 		}
 	}
@@ -238,7 +238,7 @@ func (s *Store) tryUpdate(ctx context.Context, id ID, fn func(*Job) error) (Job,
 		if err != nil {
 			return err
 		}
-		return g.put(next, oldEntry, value)
+		return g.put(next, value, &storedJob{oldEntry, now})
 	}
 	if err := s.submit(ctx, op); err != nil {
 		return Job{}, err
@@ -277,18 +277,18 @@ func (s *Store) Delete(ctx context.Context, ids ...ID) (deleted int, err error) 
 }
 
 func (g *group) remove(ids []ID) (int, error) {
-	var found []*index.Entry
+	var found []*storedJob
 	for _, id := range ids {
-		entry, err := g.entry(id)
+		job, err := g.find(id)
 		if err != nil {
 			return 0, err
 		}
-		if entry != nil {
-			found = append(found, entry)
+		if job != nil {
+			found = append(found, job)
 		}
 	}
-	for _, entry := range found {
-		if err := g.delete(entry); err != nil {
+	for _, job := range found {
+		if err := g.delete(job); err != nil {
 			return 0, err
 		}
 	}

@@ -127,19 +127,19 @@ func (c *checker) problem(name index.Name, suffix []byte, format string, args ..
 // counters compares the counters with the keys of the status index, which has
 // every job under the pair that it is counted in.
 func (c *checker) counters(t index.View) error {
-	if minted, err := t.Minted(); err != nil {
-		return err
-	} else if _, ok := typeIDOfBytes(minted); minted != nil && !ok {
+	minted := t.Minted()
+	if _, ok := typeIDOfBytes(minted); minted != nil && !ok {
 		c.problem("meta", nil, "last minted ID is %x", minted)
 	}
 	counts, err := t.Counts()
 	if err != nil {
 		return err
 	}
-	bucket, err := t.Bucket(index.Status)
+	bucket, err := t.Damaged(index.Status)
 	if err != nil {
 		return err
 	}
+	c.sums(t)
 	actual := index.Counts{}
 	cur := bucket.Cursor()
 	var last []byte
@@ -165,10 +165,18 @@ func (c *checker) counters(t index.View) error {
 	return nil
 }
 
+// sums compares the number of entries of each bucket, and the sum of their seals, with
+// what the last commit has noted.
+func (c *checker) sums(t index.View) {
+	for _, d := range t.CheckSums() {
+		c.problem(index.Name(d.Bucket), nil, "%s", d.Detail)
+	}
+}
+
 // chunk checks the keys of one bucket from a key on, and returns the key to go
 // on from, or nil at the end.
 func (c *checker) chunk(t index.View, name index.Name, from []byte) (next []byte, err error) {
-	bucket, err := t.Bucket(name)
+	bucket, err := t.Damaged(name)
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +218,7 @@ type lookups [len(index.Names)]func(key []byte) (value []byte, ok bool)
 
 func (c *checker) lookups(t index.View) (look lookups, err error) {
 	for i, name := range index.Names {
-		bucket, err := t.Bucket(name)
+		bucket, err := t.Damaged(name)
 		if err != nil {
 			return look, err
 		}
@@ -248,7 +256,7 @@ func (c *checker) record(look lookups, suffix, value []byte) {
 // entry checks that an index entry is one of a record's.
 func (c *checker) entry(look lookups, name index.Name, key, value []byte) {
 	said, ok := index.ParseKey(name, key)
-	if !ok || len(value) > 0 {
+	if !ok {
 		c.problem(name, nil, "key %x, value of %d bytes: no entry has this form", key, len(value))
 		return
 	}

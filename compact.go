@@ -194,15 +194,15 @@ func (c *copier) run(src *bbolt.Tx) (err error) {
 	// it does nothing.
 	defer func() { _ = c.tx.Rollback() }()
 	err = src.ForEach(func(name []byte, b *bbolt.Bucket) error {
-		if index.IsTemporary(name) {
-			return nil
-		}
 		to, err := c.tx.CreateBucket(name)
 		if err != nil {
 			return err
 		}
 		return c.bucket(b, &target{name: name, bucket: to, commits: c.commits})
 	})
+	if err == nil {
+		err = index.Stamp(c.tx)
+	}
 	if err != nil {
 		return err
 	}

@@ -1,13 +1,11 @@
 package jobstore
 
 import (
-	"bytes"
 	"time"
 
 	"go.etcd.io/bbolt"
 
 	"github.com/jobstore/jobstore/index"
-	"github.com/jobstore/jobstore/internal/page"
 )
 
 // A group is one write transaction in the making. Operations see what those
@@ -16,10 +14,7 @@ import (
 type group struct {
 	store *Store
 
-	tree   index.Tree
-	jobs   *bbolt.Bucket
-	cursor *bbolt.Cursor
-	look   *page.Cursor // over the jobs as last committed
+	tree   *index.Tree
 	batch  index.Batch
 	now    time.Time
 	minted typeID // the last one
@@ -32,16 +27,10 @@ type group struct {
 
 // begin starts the group in tx.
 func (g *group) begin(tx *bbolt.Tx) (err error) {
-	if g.tree, err = index.Open(tx, &g.store.checked); err != nil {
+	if g.tree, err = index.Open(tx, g.store.file.Proven, g.store.snapshots.last.Load()); err != nil {
 		return err
 	}
-	if g.jobs, err = g.tree.Bucket(index.Jobs); err != nil {
-		return err
-	}
-	minted, err := g.tree.Committed().Minted()
-	if err != nil {
-		return err
-	}
+	minted := g.tree.Committed().Minted()
 	g.minted = typeID{}
 	if minted != nil {
 		var ok bool
@@ -49,11 +38,6 @@ func (g *group) begin(tx *bbolt.Tx) (err error) {
 			return corruptf("last minted ID is %x", minted)
 		}
 	}
-	committed, err := g.tree.Committed().Bucket(index.Jobs)
-	if err != nil {
-		return err
-	}
-	g.cursor, g.look = g.jobs.Cursor(), committed.Cursor()
 	g.batch.Reset()
 	g.mints, g.writes, g.deletes, g.last = 0, 0, 0, nil
 	g.now = g.store.options.Now()
@@ -84,7 +68,7 @@ func (g *group) finish() error {
 			return err
 		}
 	}
-	return nil
+	return g.tree.Finish()
 }
 
 // atLast has fn called when the operations of the group have all been carried
@@ -103,18 +87,16 @@ func (g *group) mint() ID {
 }
 
 // stored returns the record of id, or nil. It is valid until the next write.
-func (g *group) stored(id ID) []byte {
-	suffix := []byte(id.suffix())
-	g.look.Seek(suffix) // checks the pages that bbolt is going to trust
-	if key, value := g.cursor.Seek(suffix); bytes.Equal(key, suffix) {
-		return value
-	}
-	return nil
+func (g *group) stored(id ID) []byte { return g.tree.Record([]byte(id.suffix())) }
+
+// A storedJob is a job in the store, as the index knows it, and its record.
+type storedJob struct {
+	entry  *index.Entry
+	record []byte
 }
 
-// entry returns what the index knows the job with this ID by, or nil when there
-// is no such job.
-func (g *group) entry(id ID) (*index.Entry, error) {
+// find returns the job with this ID, or nil when there is none.
+func (g *group) find(id ID) (*storedJob, error) {
 	value := g.stored(id)
 	if value == nil {
 		return nil, nil
@@ -123,21 +105,24 @@ func (g *group) entry(id ID) (*index.Entry, error) {
 	if err := job.decode([]byte(id.suffix()), value, false); err != nil {
 		return nil, err
 	}
-	return g.store.entryOf(&job), nil
+	return &storedJob{g.store.entryOf(&job), value}, nil
 }
 
-// put writes the record of a job in place of the one that old stands for, which
-// is nil for a new job.
-func (g *group) put(next, old *index.Entry, value []byte) error {
+// put writes the record of a job in place of old, which is nil for a new job.
+func (g *group) put(next *index.Entry, value []byte, old *storedJob) error {
 	g.writes++
-	g.batch.Change(old, next)
-	return g.jobs.Put([]byte(next.ID), value)
+	if old == nil {
+		g.batch.Change(nil, next)
+		return g.tree.PutRecord([]byte(next.ID), value, nil)
+	}
+	g.batch.Change(old.entry, next)
+	return g.tree.PutRecord([]byte(next.ID), value, old.record)
 }
 
-// delete removes the job that old stands for.
-func (g *group) delete(old *index.Entry) error {
+// delete removes a job.
+func (g *group) delete(old *storedJob) error {
 	g.writes++
 	g.deletes++
-	g.batch.Change(old, nil)
-	return g.jobs.Delete([]byte(old.ID))
+	g.batch.Change(old.entry, nil)
+	return g.tree.DeleteRecord([]byte(old.entry.ID), old.record)
 }

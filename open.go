@@ -87,32 +87,42 @@ func (s *Store) create() error {
 
 // open opens the file and checks its format.
 func (s *Store) open() error {
+	proof := &index.Proof{}
 	file, err := boltfile.Open(s.path, boltfile.Options{
 		ReadOnly: s.options.ReadOnly, NoSync: s.options.NoSync,
 		LockTimeout: s.options.LockTimeout, MaxSize: s.options.MaxSize,
+		Proof: proof,
 	})
-	if errors.Is(err, boltfile.ErrLocked) {
-		return fmt.Errorf("%w: held for longer than %v", ErrLocked, s.options.LockTimeout)
-	}
 	if err != nil {
-		return s.translate(err)
+		return s.openError(err)
 	}
-	s.file = file
 	err = boltfile.Guard(func() error {
 		return file.DB.View(func(tx *bbolt.Tx) error {
-			view, err := index.Read(tx, &s.checked, nil)
+			view, err := index.Read(tx, file.Proven, nil)
 			if err != nil {
 				return err
 			}
-			_, err = view.Format()
-			return err
+			if view.Snapshot().ReadOnly() && !s.options.ReadOnly {
+				return fmt.Errorf("%w: file has features that this version may only read", index.ErrFormat)
+			}
+			proof.Distrust(view.Snapshot())
+			s.snapshots.publish(view.Snapshot(), nil)
+			return nil
 		})
 	})
-	if err == nil {
-		return nil
+	if err != nil {
+		_ = file.Close()
+		return s.openError(err)
 	}
-	_ = file.Close()
-	if errors.Is(err, index.ErrFormat) {
+	s.file = file
+	return nil
+}
+
+func (s *Store) openError(err error) error {
+	switch {
+	case errors.Is(err, boltfile.ErrLocked):
+		return fmt.Errorf("%w: held for longer than %v", ErrLocked, s.options.LockTimeout)
+	case errors.Is(err, index.ErrFormat):
 		return fmt.Errorf("%w: %v", ErrFormat, err)
 	}
 	return s.translate(err)

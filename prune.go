@@ -195,7 +195,7 @@ func (p *pruner) deleteAll(ids []ID) error {
 
 // apply deletes those jobs that still are what was looked for.
 func (p *pruner) apply(g *group, ids []ID) (deleted, damaged int64, err error) {
-	var entries []*index.Entry
+	var old []*storedJob
 	for _, id := range ids {
 		value := g.stored(id)
 		if value == nil {
@@ -211,13 +211,13 @@ func (p *pruner) apply(g *group, ids []ID) (deleted, damaged int64, err error) {
 			created = job.CreatedAt
 		}
 		if p.query.admits(&job) && p.isOld(created) {
-			entries = append(entries, g.store.entryOf(&job))
+			old = append(old, &storedJob{g.store.entryOf(&job), value})
 		}
 	}
-	for _, e := range entries {
-		if err := g.delete(e); err != nil {
+	for _, job := range old {
+		if err := g.delete(job); err != nil {
 			return 0, 0, err
 		}
 	}
-	return int64(len(entries)), damaged, nil
+	return int64(len(old)), damaged, nil
 }

@@ -1,7 +1,6 @@
 package jobstore
 
 import (
-	"bytes"
 	"context"
 	"errors"
 
@@ -70,7 +69,9 @@ func (s *Store) Reindex(ctx context.Context, o ReindexOptions) (ReindexReport, e
 		_ = s.submitDeletion(context.WithoutCancel(ctx), &operation{apply: func(g *group) error {
 			g.writes++
 			g.deletes++
-			return g.tree.AbandonRebuild()
+			leaked, err := g.tree.AbandonRebuild()
+			g.store.leaked = g.store.leaked || leaked
+			return err
 		}})
 	}
 	return r.report, err
@@ -92,7 +93,11 @@ func (r *reindexer) run() error {
 	if err != nil {
 		return err
 	}
-	if err := r.do(r.ctx, func(g *group) error { return g.tree.StartRebuild() }); err != nil {
+	if err := r.do(r.ctx, func(g *group) error {
+		leaked, err := g.tree.StartRebuild()
+		g.store.leaked = g.store.leaked || leaked
+		return err
+	}); err != nil {
 		return err
 	}
 	for {
@@ -139,7 +144,7 @@ func (r *reindexer) oldDamaged() (bool, error) {
 		}
 		for from := []byte{}; from != nil; {
 			err := r.store.view(r.ctx, func(v index.View) error {
-				bucket, err := v.Bucket(name)
+				bucket, err := v.Damaged(name)
 				if err != nil {
 					from = nil
 					return nil //nolint:nilerr // a bucket that is missing need not be deleted
@@ -168,8 +173,7 @@ func (r *reindexer) do(ctx context.Context, fn func(*group) error) error {
 
 func (r *reindexer) finish(detach bool) error {
 	return r.do(r.ctx, func(g *group) error {
-		tree, _, err := g.tree.FinishRebuild(detach)
-		g.tree = tree
+		err := g.tree.FinishRebuild(detach)
 		g.store.leaked = g.store.leaked || detach
 		return err
 	})
@@ -186,55 +190,42 @@ type reindexStep struct {
 // must have put all that it has to put: what it does after that is added to the
 // new indexes according to the position that this leaves.
 func (g *group) reindex(discard bool) (s reindexStep, err error) {
-	rebuild, ok := g.tree.Rebuild()
+	position, ok := g.tree.Rebuild()
 	if !ok {
 		return reindexStep{ended: true}, nil // somebody else's Reindex has finished it
 	}
 	var batch index.Batch
-	from := []byte(rebuild.Position())
-	// Check the pages that bbolt is going to trust, past what others of the group
-	// may have deleted.
-	checked, _ := g.look.Seek(from)
-	for n := 0; checked != nil && n < reindexChunk+maxGroupJobs; n++ {
-		checked, _ = g.look.Next()
+	var seals []uint32
+	records, more, err := g.tree.Records(position, reindexChunk)
+	if err != nil {
+		return s, err
 	}
-	position := append([]byte{}, from...)
-	read := 0
-	cur := g.jobs.Cursor()
-	key, value := cur.Seek(from)
-	if bytes.Equal(key, from) && key != nil {
-		key, value = cur.Next()
-	}
-	for ; key != nil && read < reindexChunk; key, value = cur.Next() {
-		if bytes.Compare(key, position) <= 0 {
-			return s, corruptf("records are out of order behind %q", position)
-		}
-		position = append(position[:0], key...)
-		read++
+	for _, r := range records {
+		position = r.ID
+		seals = append(seals, r.Seal())
 		var job Job
-		err := job.decode(key, value, false)
+		err := job.decode([]byte(r.ID), r.Value, false)
 		if err == nil {
 			err = job.ID.validate("id")
 		}
 		if err != nil {
-			s.damaged = append(s.damaged, string(key))
+			s.damaged = append(s.damaged, r.ID)
+			if discard {
+				seals = seals[:len(seals)-1]
+				if err := g.tree.DeleteRecord([]byte(r.ID), r.Value); err != nil {
+					return s, err
+				}
+			}
 			continue
 		}
 		batch.Change(nil, g.store.entryOf(&job))
 	}
-	if key == nil {
-		s.ended, position = true, []byte(index.RebuildEnd)
+	if !more {
+		s.ended, position = true, index.RebuildEnd
 	}
-	if discard {
-		for _, suffix := range s.damaged {
-			if err := g.jobs.Delete([]byte(suffix)); err != nil {
-				return s, err
-			}
-		}
-	}
-	if err := g.tree.Advance(rebuild, string(position), &batch, int64(len(s.damaged))); err != nil {
+	if err := g.tree.Advance(position, &batch, seals, len(s.damaged)); err != nil {
 		return s, err
 	}
-	s.read, s.unread, err = rebuild.Read()
-	return s, err
+	s.read, s.unread = g.tree.Rebuilt()
+	return s, nil
 }

@@ -15,7 +15,6 @@ import (
 
 	"github.com/jobstore/jobstore/index"
 	"github.com/jobstore/jobstore/internal/boltfile"
-	"github.com/jobstore/jobstore/internal/page"
 	"github.com/jobstore/jobstore/internal/record"
 )
 
@@ -88,16 +87,13 @@ type Store struct {
 	options   Options
 	hashInput func(string) index.Hash
 	log       *slog.Logger
-	writer    *writer      // nil when read-only
-	checked   page.Checked // pages of the file
+	writer    *writer // nil when read-only
 	// leaked is set when pages were given up that are not in the list of free
 	// pages. Close does not write the list then, so that the next Open finds
 	// them. It belongs to the writer, and to Close after that.
 	leaked bool
 
-	// snapshot is that of the last view. Between two commits, what it holds, the
-	// counters among them, is looked up once.
-	snapshot atomic.Pointer[index.Snapshot]
+	snapshots snapshots
 
 	closed atomic.Bool
 	close  sync.Once
@@ -125,12 +121,7 @@ func (s *Store) get(ctx context.Context, id ID) (job Job, stored []byte, err err
 		suffix := []byte(id.suffix())
 		value := bucket.Get(suffix)
 		if value == nil {
-			// Or its key is damaged: then its record does not fit it.
-			for key, value := range bucket.Around(suffix) {
-				if err := record.Prove(key, value); err != nil {
-					return corruptf("job %q, looking for %s: %v", key, id, err)
-				}
-			}
+			bucket.ProveAround(suffix) // or its key is damaged
 			return fmt.Errorf("%w: %s", ErrNotFound, id)
 		}
 		stored = bytes.Clone(value)
@@ -201,9 +192,7 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 			st.ByKind[kindOfCode(p.Kind)] += n
 			st.ByStatus[statusOfCode(p.Status)] += n
 		}
-		if st.Format, err = t.Format(); err != nil {
-			return err
-		}
+		st.Format = index.Format
 		info, err := s.file.Stat()
 		if err != nil {
 			return err
@@ -257,13 +246,13 @@ func (s *Store) view(ctx context.Context, fn func(index.View) error) error {
 			return err
 		}
 		defer func() { _ = tx.Rollback() }()
-		last := s.snapshot.Load()
-		view, err := index.Read(tx, &s.checked, last)
+		last, err := s.snapshots.of(tx.ID())
 		if err != nil {
 			return err
 		}
-		if view.Snapshot() != last {
-			s.snapshot.Store(view.Snapshot())
+		view, err := index.Read(tx, s.file.Proven, last)
+		if err != nil {
+			return err
 		}
 		return fn(view)
 	}))

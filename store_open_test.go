@@ -378,6 +378,15 @@ func withBolt(t *testing.T, path string, fn func(*bbolt.Tx) error) {
 	require.NoError(t, db.Close())
 }
 
+// viewBolt is withBolt for reading alone, which leaves the file as it is.
+func viewBolt(t *testing.T, path string, fn func(*bbolt.Tx) error) {
+	t.Helper()
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true})
+	require.NoError(t, err)
+	require.NoError(t, db.View(fn))
+	require.NoError(t, db.Close())
+}
+
 func setFormat(t *testing.T, path string, version uint64) {
 	t.Helper()
 	withBolt(t, path, func(tx *bbolt.Tx) error {

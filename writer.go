@@ -283,6 +283,7 @@ func (w *writer) tryCommit(ops []*operation) error {
 		return w.store.translate(boltfile.Guard(tx.Rollback))
 	}
 	err = w.end(tx)
+	w.publish()
 	if report := w.store.options.OnCommit; report != nil {
 		report(Commit{Operations: len(ops), Jobs: w.group.writes, Duration: time.Since(begin), Err: err})
 	}
@@ -335,14 +336,59 @@ func (w *writer) isCommitted(id int) bool {
 	return committed
 }
 
-// settle writes the list of free pages, so that the next Open need not scan the
-// file for them.
+// publish tells readers of the commit that has just been made, if one was: before
+// that they do not know that its pages are sound.
+func (w *writer) publish() {
+	s := w.store
+	err := boltfile.Guard(func() error {
+		tx, err := s.file.Begin(false)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }()
+		last := s.snapshots.last.Load()
+		if last.ID() == tx.ID() {
+			return nil
+		}
+		w.group.tree.Mark(tx, s.file.Proven)
+		view, err := w.group.tree.Read(tx, s.file.Proven)
+		if err == nil {
+			s.snapshots.publish(view.Snapshot(), nil)
+		}
+		return err
+	})
+	if err != nil {
+		failure := s.translate(err)
+		w.failure.CompareAndSwap(nil, &failure)
+		s.snapshots.publish(nil, failure)
+	}
+}
+
+// settle writes the list of free pages and a seal, so that the next Open need not
+// scan the file for them.
 func (w *writer) settle() {
-	if w.failure.Load() != nil || !w.dirty && w.store.file.FreelistKept() {
+	s := w.store
+	// What the scan after a kill has found damaged would look sound in a sealed file.
+	if w.failure.Load() != nil || !w.dirty && s.file.Sealed() || !s.snapshots.last.Load().Sound() {
 		return
 	}
-	if err := boltfile.Guard(w.store.file.WriteFreelist); err != nil {
-		w.store.log.Warn("jobstore: list of free pages was not written, the next open will scan for them",
-			"path", w.store.path, "error", err)
+	err := boltfile.Guard(func() error {
+		return s.file.Seal(func(db *bbolt.DB) error {
+			err := db.Update(func(tx *bbolt.Tx) error {
+				if err := w.group.begin(tx); err != nil {
+					return err
+				}
+				return w.group.tree.Finish()
+			})
+			if err != nil {
+				return err
+			}
+			w.publish()
+			return nil
+		})
+	})
+	if err != nil {
+		s.log.Warn("jobstore: file was not sealed, the next open will scan it",
+			"path", s.path, "error", err)
 	}
 }

@@ -3,6 +3,8 @@ package index
 import (
 	"encoding/binary"
 	"fmt"
+
+	"github.com/jobstore/jobstore/internal/page"
 )
 
 // MaxCode is the greatest code of a kind or a status, MaxPairs the number of
@@ -55,65 +57,89 @@ func (c *Counts) All(yield func(Pair, int64) bool) {
 	}
 }
 
-func (v View) readCounts() (Counts, error) {
-	var c Counts
-	b, err := v.bucket(countsName)
-	if err != nil {
-		return c, err
+// readCounts reads the counters. Keys that are not known are of a newer version.
+func (s *Snapshot) readCounts(root *page.Bucket) (c Counts, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: counters: %v", ErrDamaged, r)
+		}
+	}()
+	b, ok := root.Bucket(countsName, s.contents[countsAt])
+	if !ok {
+		return c, noBucket(countsName)
 	}
 	cur := b.Cursor()
+	n := uint64(0)
 	for k, value := cur.First(); k != nil; k, value = cur.Next() {
-		p, n, err := ParseCounter(k, value)
+		n++
+		if len(k) != 2 {
+			continue
+		}
+		p, jobs, err := ParseCounter(k, value)
 		if err != nil {
 			return c, err
 		}
-		c.Add(p, n)
+		c.Add(p, jobs)
+	}
+	if n != s.settings.sums[countsAt].Count {
+		return c, fmt.Errorf("%w: there are %d counters, not %d", ErrDamaged, n, s.settings.sums[countsAt].Count)
 	}
 	return c, nil
 }
 
-// ParseCounter reads a counter. It fails with ErrDamaged.
+// ParseCounter reads a counter whose seal was proven. It fails with ErrDamaged.
 func ParseCounter(key, sealed []byte) (Pair, int64, error) {
-	value, err := unseal(key, sealed)
-	if err != nil {
-		return Pair{}, 0, err
-	}
-	if len(key) != 2 || len(value) != 8 || !(Pair{key[0], key[1]}).known() {
+	if len(key) != 2 || len(sealed) != 8+sealLen || !(Pair{key[0], key[1]}).known() {
 		return Pair{}, 0, fmt.Errorf("%w: counter %x", ErrDamaged, key)
 	}
-	n := binary.BigEndian.Uint64(value)
+	n := binary.BigEndian.Uint64(sealed)
 	if n == 0 || n > 1<<62 {
 		return Pair{}, 0, fmt.Errorf("%w: counter %x is %d", ErrDamaged, key, n)
 	}
 	return Pair{key[0], key[1]}, int64(n), nil
 }
 
-// SetCounts writes the counters that differ between old, as View.Counts gave it,
-// and c. A pair without jobs has no key.
-func (t Tree) SetCounts(old, c *Counts) error {
-	if *old == *c {
+// addCounts adds delta to the counters. A pair without jobs has no key.
+func (t *Tree) addCounts(delta *Counts) error {
+	if *delta == (Counts{}) || t.damaged[countsAt] {
 		return nil
 	}
-	b, err := t.bucket(countsName)
+	counts, err := t.counts, t.countsErr
 	if err != nil {
 		return err
 	}
-	for s := range c {
-		for k, n := range c[s] {
+	for p, n := range delta.All {
+		counts.Add(p, n)
+		if counts.Of(p) < 0 {
+			return fmt.Errorf("%w: counter of status %d and kind %d would fall to %d", ErrDamaged, p.Status, p.Kind, counts.Of(p))
+		}
+	}
+	return t.setCounts(&counts)
+}
+
+// setCounts writes the counters that differ from those of t.
+func (t *Tree) setCounts(counts *Counts) error {
+	w, err := t.main(countsAt)
+	if err != nil {
+		return err
+	}
+	for s := range counts {
+		for k, n := range counts[s] {
 			key := []byte{byte(s), byte(k)}
-			switch {
-			case n == old[s][k]:
-			case n < 0:
-				return fmt.Errorf("%w: counter %x would fall to %d", ErrDamaged, key, n)
-			case n == 0:
-				err = b.Delete(key)
-			default:
-				err = b.Put(key, seal(key, binary.BigEndian.AppendUint64(nil, uint64(n))))
+			if n == t.counts[s][k] {
+				continue
+			}
+			old := w.get(key)
+			if n == 0 {
+				err = w.delete(key, old)
+			} else {
+				err = w.put(key, binary.BigEndian.AppendUint64(nil, uint64(n)), old)
 			}
 			if err != nil {
 				return err
 			}
 		}
 	}
+	t.counts = *counts
 	return nil
 }

@@ -116,58 +116,36 @@ func (b *Batch) bytes(c change) []byte { return b.arena[c.from:c.to] }
 
 // Apply writes the changes to the indexes and counters of t. Of several changes
 // to one key the last one counts.
-func (b *Batch) Apply(t Tree) error {
-	if err := b.putKeys(t); err != nil {
-		return err
-	}
-	if b.delta == (Counts{}) {
-		return nil
-	}
-	counts, err := t.counts()
-	if err != nil {
-		return err
-	}
-	after := *counts
-	for p, n := range b.delta.All {
-		after.Add(p, n)
-	}
-	return t.SetCounts(counts, &after)
-}
-
-// putKeys writes the changes to the indexes of t.
-func (b *Batch) putKeys(t Tree) error {
-	for i, name := range Names {
-		if len(b.changes[i]) == 0 {
+func (b *Batch) Apply(t *Tree) error {
+	for at := kindAt; at <= inputAt; at++ {
+		if len(b.changes[at]) == 0 || t.damaged[at] {
+			// Nobody reads a damaged index until Reindex has put another in its place.
 			continue
 		}
-		bucket, err := t.Bucket(name)
+		w, err := t.main(at)
+		if err == nil {
+			err = b.putKeys(w, at)
+		}
 		if err != nil {
 			return err
 		}
-		look, err := t.look(name)
-		if err != nil {
-			return err
+	}
+	return t.addCounts(&b.delta)
+}
+
+// putKeys writes the changes to one index.
+func (b *Batch) putKeys(w *bucketWriter, at int) error {
+	changes := b.changes[at]
+	slices.SortStableFunc(changes, func(x, y change) int {
+		return bytes.Compare(b.bytes(x), b.bytes(y))
+	})
+	for i, c := range changes {
+		key := b.bytes(c)
+		if i+1 < len(changes) && bytes.Equal(key, b.bytes(changes[i+1])) {
+			continue
 		}
-		changes := b.changes[i]
-		slices.SortStableFunc(changes, func(x, y change) int {
-			return bytes.Compare(b.bytes(x), b.bytes(y))
-		})
-		for j, c := range changes {
-			key := b.bytes(c)
-			if j+1 < len(changes) && bytes.Equal(key, b.bytes(changes[j+1])) {
-				continue
-			}
-			if look != nil {
-				look.Seek(key) // checks the pages that bbolt is going to trust
-			}
-			if c.remove {
-				err = bucket.Delete(key)
-			} else {
-				err = bucket.Put(key, nil)
-			}
-			if err != nil {
-				return err
-			}
+		if err := w.setKey(key, !c.remove); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"go.etcd.io/bbolt"
-
 	"github.com/jobstore/jobstore/internal/page"
 )
 
@@ -31,12 +29,12 @@ const onceHead = 8 + len(Sum{})
 
 // Once returns what is kept of key, which may have expired, and whether anything
 // is.
-func (t Tree) Once(key string) (o Once, ok bool, err error) {
-	b := t.root.Bucket(onceName)
-	if b == nil {
-		return Once{}, false, nil
+func (t *Tree) Once(key string) (o Once, ok bool, err error) {
+	once, _, err := t.onceWriters()
+	if err != nil {
+		return Once{}, false, err
 	}
-	value := b.Get([]byte(key))
+	value := once.get([]byte(key))
 	if value == nil {
 		return Once{}, false, nil
 	}
@@ -45,88 +43,101 @@ func (t Tree) Once(key string) (o Once, ok bool, err error) {
 }
 
 // PutOnce keeps o for key, in place of old if that is not nil.
-func (t Tree) PutOnce(key string, o Once, old *Once) error {
-	once, expiry, err := t.onceBuckets()
+func (t *Tree) PutOnce(key string, o Once, old *Once) error {
+	once, expiry, err := t.onceWriters()
 	if err != nil {
 		return err
 	}
 	if old != nil {
-		if err := expiry.Delete(ExpiryKey(old.Expires, []byte(key))); err != nil {
+		if err := expiry.setKey(ExpiryKey(old.Expires, []byte(key)), false); err != nil {
 			return err
 		}
 	}
-	value := appendMilli(make([]byte, 0, onceHead+len(o.ID)), o.Expires)
+	value := appendMilli(make([]byte, 0, onceHead+len(o.ID)+sealLen), o.Expires)
 	value = append(append(value, o.Sum[:]...), o.ID...)
-	if err := once.Put([]byte(key), seal([]byte(key), value)); err != nil {
+	if err := once.put([]byte(key), value, once.get([]byte(key))); err != nil {
 		return err
 	}
-	return expiry.Put(ExpiryKey(o.Expires, []byte(key)), nil)
+	return expiry.setKey(ExpiryKey(o.Expires, []byte(key)), true)
 }
 
 // ExpireOnce forgets the keys that have expired at now, the oldest first, but no
-// more than most.
-func (t Tree) ExpireOnce(now int64, most int) error {
-	once, expiry, err := t.onceBuckets()
-	if err != nil {
+// more than most. It looks at those that were there before the transaction.
+func (t *Tree) ExpireOnce(now int64, most int) error {
+	once, expiry, err := t.onceWriters()
+	if err != nil || expiry.look == nil {
 		return err
 	}
-	// Keys are gathered before they are deleted: a deletion moves the cursor.
 	var expired [][]byte
-	cur := expiry.Cursor()
+	cur := *expiry.look
 	for k, _ := cur.First(); k != nil && len(expired) < most; k, _ = cur.Next() {
-		at, _, ok := ParseExpiryKey(k)
+		at, key, ok := ParseExpiryKey(k)
 		if !ok {
 			return fmt.Errorf("%w: expiry %x", ErrDamaged, k)
 		}
 		if at > now {
 			break
 		}
-		expired = append(expired, k)
+		if kept := once.get(key); kept != nil {
+			o, err := ParseOnce(key, kept)
+			if err != nil {
+				return err
+			}
+			if o.Expires != at {
+				continue // another call of this transaction has used the key again
+			}
+			expired = append(expired, k)
+		}
 	}
 	for _, k := range expired {
 		_, key, _ := ParseExpiryKey(k)
-		if err := once.Delete(key); err != nil {
+		if err := once.delete(key, once.get(key)); err != nil {
 			return err
 		}
-		if err := expiry.Delete(k); err != nil {
+		if err := expiry.setKey(k, false); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t Tree) onceBuckets() (once, expiry *bbolt.Bucket, err error) {
-	if once, err = t.root.CreateBucketIfNotExists(onceName); err != nil {
+// onceWriters returns what changes the buckets of idempotency keys and of their
+// expiries.
+func (t *Tree) onceWriters() (once, expiry *bucketWriter, err error) {
+	if once, err = t.main(onceAt); err != nil {
 		return nil, nil, err
 	}
-	expiry, err = t.root.CreateBucketIfNotExists(expiryName)
+	expiry, err = t.main(expiryAt)
 	return once, expiry, err
 }
 
 // Onces returns the bucket of idempotency keys and that of their expiries, and
 // false when the file has none yet.
 func (v View) Onces() (once, expiry page.Bucket, ok bool, err error) {
-	root, ok := v.root.Bucket(rootName)
-	if !ok {
-		return once, expiry, false, noBucket(rootName)
+	for _, at := range []int{onceAt, expiryAt} {
+		if err := v.snapshot.trust(at); err != nil {
+			return once, expiry, false, err
+		}
 	}
-	once, hasOnce := root.Bucket(onceName)
-	expiry, hasExpiry := root.Bucket(expiryName)
-	if hasOnce != hasExpiry {
-		return once, expiry, false, fmt.Errorf("%w: one of the buckets %q and %q is missing", ErrDamaged, onceName, expiryName)
+	sums := v.Sums()
+	if sums[onceAt].Count != sums[expiryAt].Count {
+		return once, expiry, false, fmt.Errorf("%w: there are %d idempotency keys and %d expiries", ErrDamaged, sums[onceAt].Count, sums[expiryAt].Count)
 	}
-	return once, expiry, hasOnce, nil
+	if sums[onceAt].Count == 0 {
+		return once, expiry, false, nil
+	}
+	if once, err = v.bucketAt(onceAt); err == nil {
+		expiry, err = v.bucketAt(expiryAt)
+	}
+	return once, expiry, err == nil, err
 }
 
-// ParseOnce reads the value of an idempotency key.
+// ParseOnce reads the value of an idempotency key, whose seal was proven.
 func ParseOnce(key, sealed []byte) (Once, error) {
-	value, err := unseal(key, sealed)
-	if err != nil {
-		return Once{}, err
+	if len(sealed) <= onceHead+sealLen {
+		return Once{}, fmt.Errorf("%w: idempotency key %q with %d bytes", ErrDamaged, key, len(sealed))
 	}
-	if len(value) <= onceHead {
-		return Once{}, fmt.Errorf("%w: idempotency key with %d bytes", ErrDamaged, len(value))
-	}
+	value := sealed[:len(sealed)-sealLen]
 	return Once{Expires: parseMilli(value), Sum: Sum(value[8:onceHead]), ID: string(value[onceHead:])}, nil
 }
 

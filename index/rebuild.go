@@ -1,222 +1,329 @@
 package index
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 
 	"go.etcd.io/bbolt"
 	bbolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/jobstore/jobstore/internal/page"
+	"github.com/jobstore/jobstore/internal/record"
 )
 
-// The indexes are built anew in a top-level bucket of their own, beside the old
-// ones, which go on being used and written to until the new ones are complete:
+// The indexes are built anew in a bucket of their own, beside the old ones, which go
+// on being used and written to until the new ones are complete:
 //
-//	jobstore.rebuild
-//	├─ "position"                 → ID of the last record that was read
-//	├─ "damaged"                  → how many of those read were damaged, uint64
-//	├─ counts, kind, status, input  as under jobstore, of the records read
-//	└─ leaf                       one page, see detach
+//	rebuild
+//	├─ kind, status, input  as under jobstore, of the records read
+//	└─ leaf                 one page, see forget
+//
+// How far that has come, with the counters and sums of what was read, stands in meta.
 //
 // Every write also goes here. So whatever becomes of the records meanwhile, the
 // new entries are those of all records up to the position, and of some beyond it,
 // which come again when they are read; the counters are of those up to it alone.
 var (
-	rebuildName = []byte("jobstore.rebuild")
+	rebuildName = []byte("rebuild")
 	leafName    = []byte("leaf")
-
-	positionKey = []byte("position")
-	damagedKey  = []byte("damaged")
 )
 
 // RebuildEnd is the position of a rebuild that has read every record. It sorts
 // after every ID.
 const RebuildEnd = "\xff"
 
-// rebuilt are the buckets that a rebuild replaces.
-var rebuilt = [][]byte{[]byte(Kind), []byte(Status), []byte(Input), countsName}
+// A rebuildState is how far a rebuild has come.
+type rebuildState struct {
+	// position is the ID, without "job_", of the last record that was read; it is
+	// empty at first and RebuildEnd at the end.
+	position string
+	damaged  uint64 // how many of the records that were read are damaged
+	// sums are those of the records that were read, and of the new indexes.
+	sums   [inputAt + 1]page.Sum
+	counts Counts
+}
 
-// IsTemporary reports whether a top-level bucket of this name can be left out of
-// a copy, as it will be made again.
-func IsTemporary(name []byte) bool { return bytes.Equal(name, rebuildName) }
+// rebuildHead is the length of a rebuildState in the file ahead of the position.
+const rebuildHead = 8 + 16*(inputAt+1) + 8*MaxPairs
 
-// StartRebuild starts a rebuild, if none has been started.
-func (t Tree) StartRebuild() error {
-	tx := t.root.Tx()
-	if tx.Bucket(rebuildName) != nil {
-		return nil
+func (r *rebuildState) append(dst []byte) []byte {
+	dst = binary.LittleEndian.AppendUint64(dst, r.damaged)
+	dst = appendSums(dst, r.sums[:])
+	for s := 1; s <= MaxCode; s++ {
+		for k := 1; k <= MaxCode; k++ {
+			dst = binary.LittleEndian.AppendUint64(dst, uint64(r.counts[s][k]))
+		}
 	}
-	r, err := tx.CreateBucket(rebuildName)
+	return append(dst, r.position...)
+}
+
+func parseRebuild(sealed []byte) (*rebuildState, error) {
+	value, err := newSealer(string(metaName), 0).unseal(rebuildKey, sealed)
 	if err != nil {
+		return nil, err
+	}
+	if len(value) < rebuildHead {
+		return nil, fmt.Errorf("%w: rebuild of %d bytes", ErrDamaged, len(value))
+	}
+	r := &rebuildState{damaged: binary.LittleEndian.Uint64(value), position: string(value[rebuildHead:])}
+	parseSums(value[8:], r.sums[:])
+	counts := value[8+16*len(r.sums):]
+	for s := range MaxCode {
+		for k := range MaxCode {
+			r.counts[s+1][k+1] = int64(binary.LittleEndian.Uint64(counts[8*(s*MaxCode+k):]))
+		}
+	}
+	return r, nil
+}
+
+// StartRebuild starts a rebuild, if none has been started that can go on. It returns
+// whether pages had to be given up that could not be read.
+func (t *Tree) StartRebuild() (leaked bool, err error) {
+	if t.rebuildDamaged {
+		if leaked, err = t.AbandonRebuild(); err != nil {
+			return leaked, err
+		}
+	}
+	if t.rebuild != nil {
+		return leaked, nil
+	}
+	return leaked, t.startRebuild()
+}
+
+func (t *Tree) startRebuild() error {
+	if _, err := t.root.CreateBucket(rebuildName); err != nil {
 		return err
 	}
-	for _, name := range rebuilt {
-		if _, err := r.CreateBucket(name); err != nil {
+	t.rebuild = &rebuildState{}
+	for at := kindAt; at <= inputAt; at++ {
+		if _, err := t.rebuilt(at); err != nil {
 			return err
 		}
 	}
-	leaf, err := r.CreateBucket(leafName)
+	leaf, err := t.writer(rebuildName, leafName, -1, 0)
 	if err != nil {
 		return err
 	}
 	// Too long for bbolt to keep the bucket within its parent's page.
-	return leaf.Put(leafName, make([]byte, tx.DB().Info().PageSize/2))
+	leaf.old.key = leafName
+	return leaf.bolt.Put(leafName, make([]byte, t.tx.DB().Info().PageSize/2))
 }
 
-// AbandonRebuild drops an unfinished rebuild, if there is one.
-func (t Tree) AbandonRebuild() error {
-	err := t.root.Tx().DeleteBucket(rebuildName)
-	if errors.Is(err, bbolterrors.ErrBucketNotFound) {
+// rebuilt returns what changes one of the new indexes.
+func (t *Tree) rebuilt(at int) (*bucketWriter, error) {
+	w, err := t.writer(rebuildName, []byte(bucketNames[at]), at, t.settings.generation+1)
+	if err == nil && !w.changed {
+		w.changed = true
+		w.sum = t.rebuild.sums[at]
+	}
+	return w, err
+}
+
+// writeRebuild writes how far a rebuild has come.
+func (t *Tree) writeRebuild() error {
+	if t.rebuild == nil {
 		return nil
 	}
-	return err
-}
-
-// A Rebuild is an unfinished rebuild in a write transaction.
-type Rebuild struct{ bucket *bbolt.Bucket }
-
-// Rebuild returns the rebuild that was started, and whether one was.
-func (t Tree) Rebuild() (Rebuild, bool) {
-	b := t.root.Tx().Bucket(rebuildName)
-	return Rebuild{b}, b != nil
-}
-
-// Position returns the ID, without "job_", of the last record that was read; it
-// is empty at first and RebuildEnd at the end.
-func (r Rebuild) Position() string { return string(r.bucket.Get(positionKey)) }
-
-// Read returns how many records were read, and how many of them were damaged.
-func (r Rebuild) Read() (jobs, damaged int64, err error) {
-	counts, err := r.counts()
-	if err != nil {
-		return 0, 0, err
-	}
-	if v := r.bucket.Get(damagedKey); len(v) == 8 {
-		damaged = int64(binary.BigEndian.Uint64(v))
-	}
-	jobs = damaged
-	for _, n := range counts.All {
-		jobs += n
-	}
-	return jobs, damaged, nil
-}
-
-func (r Rebuild) counts() (c Counts, err error) {
-	b := r.bucket.Bucket(countsName)
-	if b == nil {
-		return c, noBucket(countsName)
-	}
-	cur := b.Cursor()
-	for k, v := cur.First(); k != nil; k, v = cur.Next() {
-		p, n, err := ParseCounter(k, v)
-		if err != nil {
-			return c, err
-		}
-		c.Add(p, n)
-	}
-	return c, nil
-}
-
-// Advance moves the position to the ID of the last record that was read, after
-// which b, the entries of those read since the last position, is to be applied;
-// damaged is how many of these could not be read.
-func (t Tree) Advance(r Rebuild, position string, b *Batch, damaged int64) error {
-	if damaged > 0 {
-		_, before, err := r.Read()
-		if err != nil {
-			return err
-		}
-		if err := r.bucket.Put(damagedKey, binary.BigEndian.AppendUint64(nil, uint64(before+damaged))); err != nil {
-			return err
+	for at := kindAt; at <= inputAt; at++ {
+		if w := t.writers[string(rebuildName)+"/"+bucketNames[at]]; w != nil {
+			t.rebuild.sums[at] = w.sum
 		}
 	}
-	if err := r.bucket.Put(positionKey, []byte(position)); err != nil {
-		return err
+	return t.setMeta(rebuildKey, t.rebuild.append(nil))
+}
+
+// Rebuild returns the position of the rebuild that was started, and whether one was.
+func (t *Tree) Rebuild() (position string, ok bool) {
+	if t.rebuild == nil {
+		return "", false
+	}
+	return t.rebuild.position, true
+}
+
+// Rebuilt returns how many records the rebuild has read, and how many of them were
+// damaged.
+func (t *Tree) Rebuilt() (jobs, damaged int64) {
+	return t.rebuild.counts.Total() + int64(t.rebuild.damaged), int64(t.rebuild.damaged)
+}
+
+// rebuildRecord takes in a change of a record that a rebuild has read.
+func (t *Tree) rebuildRecord(id, value, old []byte) {
+	if t.rebuild == nil || string(id) > t.rebuild.position {
+		return
+	}
+	if old != nil {
+		t.rebuild.sums[jobsAt].Remove(record.Seal(old))
+	}
+	if value != nil {
+		t.rebuild.sums[jobsAt].Add(record.Seal(value))
+	}
+}
+
+// Advance moves the position of the rebuild to the ID of the last record that was
+// read. b has the entries of those that were read since the last position, seals the
+// checksums of these and of those that could not be read, which are damaged.
+func (t *Tree) Advance(position string, b *Batch, seals []uint32, damaged int) error {
+	t.rebuild.damaged += uint64(damaged)
+	t.rebuild.position = position
+	for _, seal := range seals {
+		t.rebuild.sums[jobsAt].Add(seal)
 	}
 	return b.ApplyRebuild(t)
 }
 
 // ApplyRebuild writes the changes to the indexes that are being rebuilt, if any
 // are.
-func (b *Batch) ApplyRebuild(t Tree) error {
-	r, ok := t.Rebuild()
-	if !ok {
+func (b *Batch) ApplyRebuild(t *Tree) error {
+	if t.rebuild == nil || t.rebuildDamaged {
 		return nil
 	}
-	if err := b.putKeys(Tree{root: r.bucket}); err != nil {
-		return err
-	}
-	var delta Counts
-	position := r.Position()
-	for _, c := range b.changes[slices.Index(Names[:], Status)] {
-		e, ok := ParseKey(Status, b.bytes(c))
-		switch {
-		case !ok || e.ID > position:
-		case c.remove:
-			delta.Add(e.Pair, -1)
-		default:
-			delta.Add(e.Pair, 1)
-		}
-	}
-	before, err := r.counts()
-	if err != nil {
-		return err
-	}
-	after := before
-	for p, n := range delta.All {
-		after.Add(p, n)
-	}
-	return Tree{root: r.bucket}.SetCounts(&before, &after)
-}
-
-// FinishRebuild puts the new indexes and counters in the place of the old ones
-// and returns the tree with them. It returns false when the rebuild has not come
-// to its end. Nothing may have been written to the rebuild in this transaction:
-// bbolt moves buckets as they were committed.
-//
-// The pages of the old ones are freed, for which they must be readable. With
-// detach they are only forgotten, and not used again before the file is scanned
-// for free pages.
-func (t Tree) FinishRebuild(detach bool) (Tree, bool, error) {
-	r, ok := t.Rebuild()
-	if !ok || r.Position() != RebuildEnd {
-		return t, false, nil
-	}
-	leaf := r.bucket.Bucket(leafName)
-	if leaf == nil {
-		return t, false, noBucket(leafName)
-	}
-	counts, err := r.counts()
-	if err != nil {
-		return t, false, err
-	}
-	for _, name := range rebuilt {
-		if old := t.root.Bucket(name); old != nil {
-			if detach {
-				err = forget(old, leaf)
-			}
-			if err == nil {
-				err = t.root.DeleteBucket(name)
-			}
-		}
+	for at := kindAt; at <= inputAt; at++ {
+		w, err := t.rebuilt(at)
 		if err == nil {
-			err = r.bucket.MoveBucket(name, t.root)
+			err = b.putKeys(w, at)
 		}
 		if err != nil {
-			return t, false, fmt.Errorf("%w: bucket %q: %v", ErrDamaged, name, err)
+			return err
 		}
 	}
-	t.base = &counts
-	return t, true, t.root.Tx().DeleteBucket(rebuildName)
+	for _, c := range b.changes[statusAt] {
+		e, ok := ParseKey(Status, b.bytes(c))
+		switch {
+		case !ok || e.ID > t.rebuild.position:
+		case c.remove:
+			t.rebuild.counts.Add(e.Pair, -1)
+		default:
+			t.rebuild.counts.Add(e.Pair, 1)
+		}
+	}
+	return nil
+}
+
+// FinishRebuild puts the new indexes and counters in the place of the old ones. It
+// does nothing when the rebuild has not come to its end. Nothing may have been
+// written to the rebuild in this transaction: bbolt moves buckets as they were
+// committed.
+//
+// The pages of the old ones are freed, for which they must have been proven. With
+// detach they are only forgotten, and not used again before the file is scanned
+// for free pages.
+func (t *Tree) FinishRebuild(detach bool) error {
+	if t.rebuild == nil || t.rebuild.position != RebuildEnd {
+		return nil
+	}
+	leaf, err := t.writer(rebuildName, leafName, -1, 0)
+	if err != nil {
+		return err
+	}
+	rebuild := t.root.Bucket(rebuildName)
+	for at := kindAt; at <= countsAt; at++ {
+		name := []byte(bucketNames[at])
+		err := t.drop(t.root, name, detach, leaf.bolt)
+		if err == nil && at != countsAt {
+			err = rebuild.MoveBucket(name, t.root)
+		}
+		if err != nil {
+			return fmt.Errorf("%w: bucket %q: %v", ErrDamaged, name, err)
+		}
+		delete(t.writers, string(name))
+		t.damaged[at] = false
+	}
+	leaf.look.Bucket().ProveAll()
+	state := t.rebuild
+	t.settings.generation++
+	copy(t.settings.sums[:], state.sums[:])
+	for at := kindAt; at <= inputAt; at++ {
+		t.moved(at)
+	}
+	t.settings.sums[countsAt] = page.Sum{}
+	t.counts, t.countsErr = Counts{}, nil
+	if err := t.setCounts(&state.counts); err != nil {
+		return err
+	}
+	return t.endRebuild()
+}
+
+// moved makes the writer of an index that was moved out of the rebuild.
+func (t *Tree) moved(at int) {
+	name := []byte(bucketNames[at])
+	w := &bucketWriter{
+		path: [][]byte{rootName, name}, bolt: t.root.Bucket(name),
+		seal: newSealer(bucketNames[at], t.settings.generation), sum: t.settings.sums[at],
+	}
+	w.follow(t.committed([][]byte{rootName, rebuildName, name}, t.settings.generation))
+	t.writers[bucketNames[at]] = w
+}
+
+// endRebuild drops the bucket of the rebuild, and what is known of it.
+func (t *Tree) endRebuild() error {
+	for at := kindAt; at <= inputAt; at++ {
+		delete(t.writers, string(rebuildName)+"/"+bucketNames[at])
+	}
+	delete(t.writers, string(rebuildName)+"/"+string(leafName))
+	t.rebuild, t.rebuildDamaged = nil, false
+	if err := t.root.DeleteBucket(rebuildName); err != nil {
+		return err
+	}
+	return t.setMeta(rebuildKey, nil)
+}
+
+// AbandonRebuild drops an unfinished rebuild, if there is one. It returns whether
+// pages had to be given up that could not be read.
+func (t *Tree) AbandonRebuild() (leaked bool, err error) {
+	if t.rebuild == nil {
+		return false, nil
+	}
+	leaf, ok := t.committed([][]byte{rootName, rebuildName, leafName}, 0)
+	if ok {
+		leaf.ProveAll()
+	}
+	rebuild := t.root.Bucket(rebuildName)
+	for at := kindAt; at <= inputAt; at++ {
+		name := []byte(bucketNames[at])
+		detach := t.unproven([][]byte{rootName, rebuildName, name})
+		if err := t.drop(rebuild, name, detach, rebuild.Bucket(leafName)); err != nil {
+			return leaked, err
+		}
+		leaked = leaked || detach
+	}
+	return leaked, t.endRebuild()
+}
+
+// unproven reports whether the bucket at path has pages that cannot be proven.
+func (t *Tree) unproven(path [][]byte) (damaged bool) {
+	defer func() { damaged = damaged || recover() != nil }()
+	if b, ok := t.committed(path, t.settings.generation+1); ok {
+		b.ProveAll()
+	}
+	return false
+}
+
+// drop deletes a bucket, whose pages were proven unless detach is set. Then they
+// are forgotten.
+func (t *Tree) drop(parent *bbolt.Bucket, name []byte, detach bool, leaf *bbolt.Bucket) error {
+	old := parent.Bucket(name)
+	if old == nil {
+		return nil
+	}
+	if detach {
+		if err := forget(old, leaf); err != nil {
+			return err
+		}
+	}
+	err := parent.DeleteBucket(name)
+	if errors.Is(err, bbolterrors.ErrBucketNotFound) {
+		return nil
+	}
+	return err
 }
 
 // forget makes b a bucket without pages, so that bbolt deletes it without a look
 // at those that it has. bbolt has no means to delete what it cannot read, but
 // passes over the pages of a bucket that stands in its parent's page: one whose
-// root page is 0, and whose keys are in memory. It is given those of leaf.
-func forget(b, leaf *bbolt.Bucket) error {
+// root page is 0, and whose keys are in memory. It is given those of leaf, the page
+// of a bucket of one small page.
+func forget(b *bbolt.Bucket, leaf *bbolt.Bucket) error {
 	b.SetRootPage(leaf.Root())
 	if err := b.SetSequence(0); err != nil { // which reads the root page
 		return err

@@ -6,24 +6,62 @@ import (
 	"hash/crc32"
 )
 
-// Values that no record proves, which are counters, the last minted ID and what is
-// kept of idempotency keys, end with a seal: the CRC32C of the key and of what
-// stands before it, little-endian.
+// A seal is the CRC32C of the name of a bucket, the length of a key in two bytes,
+// the key, and the value ahead of the seal, little-endian. It stands at the end of
+// the value of every entry but a record, which has a checksum of its own. The
+// names of the buckets that Reindex replaces go with their generation, so that an
+// entry of one that is being built is none of the one in use.
 const sealLen = 4
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// seal returns value, in new memory, with the seal that belongs to it under key.
-func seal(key, value []byte) []byte {
-	sum := crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, value)
-	return binary.LittleEndian.AppendUint32(value[:len(value):len(value)], sum)
+// A sealer makes and proves the seals of one bucket: it is the checksum of the name.
+type sealer uint32
+
+func newSealer(name string, generation uint64) sealer {
+	return sealer(crc32.Checksum(binary.LittleEndian.AppendUint64([]byte(name), generation), castagnoli))
+}
+
+// sum returns the seal of an entry.
+func (s sealer) sum(key, value []byte) uint32 {
+	length := [2]byte{byte(len(key)), byte(len(key) >> 8)}
+	sum := crc32.Update(uint32(s), castagnoli, length[:])
+	sum = crc32.Update(sum, castagnoli, key)
+	if len(value) > 0 {
+		sum = crc32.Update(sum, castagnoli, value)
+	}
+	return sum
+}
+
+// seal returns value, in new memory, with its seal under key.
+func (s sealer) seal(key, value []byte) []byte {
+	return binary.LittleEndian.AppendUint32(value[:len(value):len(value)], s.sum(key, value))
 }
 
 // unseal returns what was sealed under key. It fails with ErrDamaged.
-func unseal(key, sealed []byte) (value []byte, err error) {
-	n := len(sealed) - sealLen
-	if n < 0 || crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, sealed[:n]) != binary.LittleEndian.Uint32(sealed[n:]) {
-		return nil, fmt.Errorf("%w: the checksum of %x does not fit", ErrDamaged, key)
+func (s sealer) unseal(key, sealed []byte) (value []byte, err error) {
+	if _, err := s.prove(key, sealed); err != nil {
+		return nil, err
 	}
+	n := len(sealed) - sealLen
 	return sealed[:n:n], nil
+}
+
+// prove returns the seal of an entry. It fails with ErrDamaged when the entry does
+// not have the one that it should have.
+func (s sealer) prove(key, sealed []byte) (uint32, error) {
+	n := len(sealed) - sealLen
+	if n < 0 {
+		return 0, fmt.Errorf("%w: %x has no seal", ErrDamaged, key)
+	}
+	sum := s.sum(key, sealed[:n])
+	if sum != binary.LittleEndian.Uint32(sealed[n:]) {
+		return 0, fmt.Errorf("%w: the seal of %x does not fit", ErrDamaged, key)
+	}
+	return sum, nil
+}
+
+// sealOf returns the seal at the end of the value of an entry that was proven.
+func sealOf(sealed []byte) uint32 {
+	return binary.LittleEndian.Uint32(sealed[len(sealed)-sealLen:])
 }

@@ -10,24 +10,17 @@ import (
 	"github.com/jobstore/jobstore/internal/page"
 )
 
-// Format is the version of the layout that this package writes, and the
-// newest that it reads.
-const Format = 1
-
-// ErrDamaged is returned for a tree that lacks a bucket, or a value of meta or
-// counts that has not the form it was written in.
+// ErrDamaged is returned for a tree that lacks a bucket, or an entry whose seal does
+// not fit or that has not the form it was written in.
 var ErrDamaged = errors.New("index is damaged")
 
-// ErrFormat is returned for a file that holds no tree of a known format.
+// ErrFormat is returned for a file that holds no tree of the known format.
 var ErrFormat = errors.New("unknown format")
 
 var (
 	rootName   = []byte("jobstore")
 	metaName   = []byte("meta")
 	countsName = []byte("counts")
-
-	formatKey = []byte("format")
-	mintedKey = []byte("minted")
 )
 
 // A Name is the name of a bucket that holds an entry for every job.
@@ -69,7 +62,13 @@ func Create(tx *bbolt.Tx) error {
 	if err != nil {
 		return err
 	}
-	return meta.Put(formatKey, binary.BigEndian.AppendUint64(nil, Format))
+	seal := newSealer(string(metaName), 0)
+	s := settings{txid: uint64(tx.ID())}
+	return errors.Join(
+		meta.Put(formatKey, seal.seal(formatKey, binary.BigEndian.AppendUint64(nil, Format))),
+		meta.Put(flagsKey, seal.seal(flagsKey, make([]byte, 24))),
+		meta.Put(sumsKey, seal.seal(sumsKey, s.appendSums(nil))),
+	)
 }
 
 // A View is the tree of buckets as it was last committed when a transaction
@@ -83,32 +82,91 @@ type View struct {
 // A Snapshot is what the views of one snapshot share, so that only the first has
 // to look it up.
 type Snapshot struct {
-	id        int
-	root      uint64
-	numbers   [len(Names)]uint64
+	id       int
+	root     uint64
+	contents [buckets]page.Content
+	numbers  [buckets]uint64 // of the root pages; 0 for a bucket that is small or missing
+	settings settings
+	minted   []byte
+	rebuild  *rebuildState // nil when no rebuild is under way
+
 	counts    Counts
 	countsErr error
+
+	// damaged are the buckets that the scan after a kill has found damaged. It is handed
+	// on from one snapshot to the next.
+	damaged        [buckets]bool
+	rebuildDamaged bool
 }
 
-// Read returns the view of tx. It fails with ErrFormat when the file holds none.
+// ID returns the number of the transaction that wrote the snapshot.
+func (s *Snapshot) ID() int { return s.id }
+
+// ReadOnly reports whether the file may be read and not written to.
+func (s *Snapshot) ReadOnly() bool { return s.settings.flags.ReadOnly&^knownReadOnly != 0 }
+
+// Read returns the view of tx, which fails with ErrFormat when the file holds none.
 // Last is the snapshot of an earlier view, or nil; if tx sees the same one, it is
-// used again. Pages are noted in checked, which belongs to the open file.
-func Read(tx *bbolt.Tx, checked *page.Checked, last *Snapshot) (View, error) {
-	if last != nil && last.id == tx.ID() {
-		return View{root: page.RootAt(tx, checked, last.root), tx: tx, snapshot: last}, nil
+// used again, and what it says of damage in any case. What is proven of the pages is noted in proven, which belongs to the
+// open file and knows the roots of the buckets.
+func Read(tx *bbolt.Tx, proven *page.Proven, last *Snapshot) (View, error) {
+	id := tx.ID()
+	if tx.Writable() {
+		id--
 	}
-	v := View{root: page.Root(tx, checked), tx: tx}
-	if _, ok := v.root.Bucket(rootName); !ok {
+	if last != nil && last.id == id {
+		return View{root: page.RootAt(tx, proven, last.root), tx: tx, snapshot: last}, nil
+	}
+	v := View{root: page.Root(tx, proven), tx: tx}
+	root, ok := v.root.Bucket(rootName, page.Content{Buckets: true})
+	if !ok {
 		return View{}, fmt.Errorf("%w: no bucket %q", ErrFormat, rootName)
 	}
-	v.snapshot = &Snapshot{id: tx.ID(), root: v.root.Number()}
-	for i, name := range Names {
-		if b, err := v.bucket([]byte(name)); err == nil {
-			v.snapshot.numbers[i] = b.Number()
+	v.snapshot = &Snapshot{id: id, root: v.root.Number()}
+	if last != nil {
+		v.snapshot.damaged, v.snapshot.rebuildDamaged = last.damaged, last.rebuildDamaged
+	}
+	if err := v.snapshot.read(&root); err != nil {
+		return View{}, err
+	}
+	return v, nil
+}
+
+// read looks up what all views share.
+func (s *Snapshot) read(root *page.Bucket) error {
+	metaContent, _ := content(string(metaName), 0)
+	meta, ok := root.Bucket(metaName, metaContent)
+	if !ok {
+		return noBucket(metaName)
+	}
+	var err error
+	if s.settings, err = parseSettings(meta.Get); err != nil {
+		return err
+	}
+	seal := newSealer(string(metaName), 0)
+	if value := meta.Get(mintedKey); value != nil {
+		if s.minted, err = seal.unseal(mintedKey, value); err != nil {
+			return err
 		}
 	}
-	v.snapshot.counts, v.snapshot.countsErr = v.readCounts()
-	return v, nil
+	if value := meta.Get(rebuildKey); value != nil {
+		if s.rebuild, err = parseRebuild(value); err != nil {
+			return err
+		}
+	}
+	if _, ok := root.BucketRoot(rebuildName); ok != (s.rebuild != nil) {
+		return fmt.Errorf("%w: a rebuild has no bucket, or a bucket no rebuild", ErrDamaged)
+	}
+	for i, name := range bucketNames {
+		s.contents[i], _ = content(name, s.settings.generation)
+		number, ok := root.BucketRoot([]byte(name))
+		s.numbers[i] = number
+		s.damaged[i] = s.damaged[i] || !ok && s.settings.sums[i].Count > 0
+	}
+	if s.countsErr = s.trust(countsAt); s.countsErr == nil {
+		s.counts, s.countsErr = s.readCounts(root)
+	}
+	return nil
 }
 
 // Snapshot returns what Read can be given the next time.
@@ -117,22 +175,58 @@ func (v View) Snapshot() *Snapshot { return v.snapshot }
 // Counts returns the counters.
 func (v View) Counts() (*Counts, error) { return &v.snapshot.counts, v.snapshot.countsErr }
 
-// Bucket returns a bucket that holds an entry for every job.
+// Sums returns how many entries each bucket has, and the sums of their seals.
+func (v View) Sums() *Sums { return &v.snapshot.settings.sums }
+
+// Bucket returns a bucket that holds an entry for every job. It fails with
+// ErrDamaged for one of which Open has found that it is not what it should be.
 func (v View) Bucket(name Name) (page.Bucket, error) {
 	for i, n := range Names {
-		if number := v.snapshot.numbers[i]; n == name && number != 0 {
-			return v.root.Numbered(number), nil
+		if n == name {
+			if err := v.snapshot.trust(i); err != nil {
+				return page.Bucket{}, err
+			}
+			return v.bucketAt(i)
 		}
 	}
-	return v.bucket([]byte(name))
+	return page.Bucket{}, noBucket([]byte(name))
 }
 
-func (v View) bucket(name []byte) (page.Bucket, error) {
-	root, ok := v.root.Bucket(rootName)
+// Damaged is Bucket for one that may be damaged.
+func (v View) Damaged(name Name) (page.Bucket, error) {
+	for i, n := range Names {
+		if n == name {
+			return v.bucketAt(i)
+		}
+	}
+	return page.Bucket{}, noBucket([]byte(name))
+}
+
+// Sound reports whether the scan after a kill has found nothing damaged.
+func (s *Snapshot) Sound() bool { return s.damaged == [buckets]bool{} && !s.rebuildDamaged }
+
+// trust returns why a bucket is not to be used.
+func (s *Snapshot) trust(at int) error {
+	if s.damaged[at] {
+		return fmt.Errorf("%w: bucket %q is not as the last commit has left it", ErrDamaged, bucketNames[at])
+	}
+	return nil
+}
+
+// bucketAt returns a bucket by its place in bucketNames.
+func (v View) bucketAt(i int) (page.Bucket, error) {
+	if number := v.snapshot.numbers[i]; number != 0 {
+		return v.root.Numbered(number, v.snapshot.contents[i]), nil
+	}
+	return v.bucket([]byte(bucketNames[i]), v.snapshot.contents[i])
+}
+
+func (v View) bucket(name []byte, content page.Content) (page.Bucket, error) {
+	root, ok := v.root.Bucket(rootName, page.Content{Buckets: true})
 	if !ok {
 		return page.Bucket{}, noBucket(rootName)
 	}
-	b, ok := root.Bucket(name)
+	b, ok := root.Bucket(name, content)
 	if !ok {
 		return page.Bucket{}, noBucket(name)
 	}
@@ -143,106 +237,8 @@ func noBucket(name []byte) error {
 	return fmt.Errorf("%w: no bucket %q", ErrDamaged, name)
 }
 
-// Format returns the version of the layout, and ErrFormat when it is newer than
-// this package knows.
-func (v View) Format() (int, error) {
-	meta, err := v.bucket(metaName)
-	if err != nil {
-		return 0, err
-	}
-	value := meta.Get(formatKey)
-	if len(value) != 8 {
-		return 0, fmt.Errorf("%w: format version of %d bytes", ErrDamaged, len(value))
-	}
-	version := binary.BigEndian.Uint64(value)
-	if version == 0 || version > Format {
-		return 0, fmt.Errorf("%w: file has format %d, this package reads up to %d", ErrFormat, version, Format)
-	}
-	return int(version), nil
-}
-
 // Minted returns what Tree.SetMinted kept; nil when nothing was.
-func (v View) Minted() ([]byte, error) {
-	meta, err := v.bucket(metaName)
-	if err != nil {
-		return nil, err
-	}
-	value := meta.Get(mintedKey)
-	if value == nil {
-		return nil, nil
-	}
-	return unseal(mintedKey, value)
-}
+func (v View) Minted() []byte { return v.snapshot.minted }
 
 // Size returns how many bytes of the file the engine has handed out so far.
 func (v View) Size() int64 { return v.tx.Size() }
-
-// A Tree is the tree of buckets in a write transaction, for changing it.
-type Tree struct {
-	root *bbolt.Bucket
-	read View
-	base *Counts // the counters, where they are not those of read
-}
-
-// Open returns the tree in tx, which is a write transaction.
-func Open(tx *bbolt.Tx, checked *page.Checked) (Tree, error) {
-	root := tx.Bucket(rootName)
-	if root == nil {
-		return Tree{}, fmt.Errorf("%w: no bucket %q", ErrFormat, rootName)
-	}
-	view, err := Read(tx, checked, nil)
-	return Tree{root: root, read: view}, err
-}
-
-// counts returns the counters as they were before a Batch is applied.
-func (t Tree) counts() (*Counts, error) {
-	if t.base != nil {
-		return t.base, nil
-	}
-	return t.read.Counts()
-}
-
-// Committed returns the view of the tree as it was before the transaction.
-func (t Tree) Committed() View { return t.read }
-
-// Bucket returns a bucket that holds an entry for every job. Its fill percent
-// is set for the way it is written to: all but input take new keys at the end
-// of a run, where a page filled to a half would never see another key. A tenth
-// is left free for the updates that come later.
-func (t Tree) Bucket(name Name) (*bbolt.Bucket, error) {
-	b, err := t.bucket([]byte(name))
-	if err == nil && name != Input {
-		b.FillPercent = 0.9
-	}
-	return b, err
-}
-
-func (t Tree) bucket(name []byte) (*bbolt.Bucket, error) {
-	b := t.root.Bucket(name)
-	if b == nil {
-		return nil, noBucket(name)
-	}
-	return b, nil
-}
-
-// look returns a cursor over a bucket as last committed; nil for the tree of a
-// rebuild.
-func (t Tree) look(name Name) (*page.Cursor, error) {
-	if t.read.snapshot == nil {
-		return nil, nil
-	}
-	b, err := t.read.Bucket(name)
-	if err != nil {
-		return nil, err
-	}
-	return b.Cursor(), nil
-}
-
-// SetMinted keeps the last minted ID.
-func (t Tree) SetMinted(id []byte) error {
-	meta, err := t.bucket(metaName)
-	if err != nil {
-		return err
-	}
-	return meta.Put(mintedKey, seal(mintedKey, id))
-}

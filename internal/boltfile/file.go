@@ -6,6 +6,7 @@ package boltfile
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"sync/atomic"
@@ -22,11 +23,35 @@ type Options struct {
 	NoSync      bool          // leave it to the operating system when a commit reaches the disk
 	LockTimeout time.Duration // how long to wait for somebody else's lock
 	MaxSize     int64         // the size that the file may not outgrow; 0 is no limit
+	Proof       Proof
+}
+
+// A Proof is what the owner of the file knows of its content. Its errors are returned
+// as they are.
+type Proof interface {
+	// Begin is told of a file that is going to be scanned. Nothing of it is proven.
+	Begin(r io.ReaderAt, l page.Layout) error
+
+	// Content says what the bucket at path may hold. Several goroutines call it.
+	Content(path [][]byte) page.Content
+
+	// Check says whether what a scan has found is right. Txid is the number of the
+	// transaction that the meta page is of; listed says that the file has a list of
+	// free pages, which somebody else has written.
+	Check(found map[string]page.Found, txid uint64, listed bool) error
+
+	// State returns what Prove will need to prove the roots of the buckets.
+	State(tx *bbolt.Tx, proven *page.Proven) ([]byte, error)
+
+	// Prove proves the roots of the buckets by the state at the last Close.
+	Prove(tx *bbolt.Tx, proven *page.Proven, state []byte) error
 }
 
 // A File is an open bbolt file.
 type File struct {
 	DB *bbolt.DB
+	// Proven is what was proven of the pages.
+	Proven *page.Proven
 
 	path    string
 	options Options
@@ -34,6 +59,12 @@ type File struct {
 	// freelistKept is whether the file had its list of free pages in it when it
 	// was opened. Only a clean close writes the list.
 	freelistKept bool
+	// sealed is whether the list was proven by a seal, and state what that says of the
+	// tree.
+	sealed bool
+	state  []byte
+	// unsealed is set when the seal is not to be believed.
+	unsealed bool
 	// wrecked is set when the engine panicked with its locks held: nothing that
 	// takes them may be called again.
 	wrecked atomic.Bool
@@ -42,21 +73,38 @@ type File struct {
 // Open opens the file at path, which must exist, and takes the lock on it.
 // Before bbolt reads a page, Open proves those that bbolt trusts.
 func Open(path string, o Options) (*File, error) {
-	f := &File{path: path, options: o}
+	f := &File{path: path, options: o, Proven: &page.Proven{}}
 	if err := f.look(); err != nil {
 		return nil, err
 	}
+	err := f.open()
+	if errors.Is(err, errState) {
+		// Something at the top of the tree is damaged. A scan tells what.
+		f.unsealed = true
+		err = f.open()
+	}
+	if err != nil {
+		return nil, ours(err)
+	}
+	return f, nil
+}
+
+// errState says that the tree is not the one that the seal speaks of.
+var errState = errors.New("tree differs from its seal")
+
+// open opens the engine on the file, and proves the roots of the buckets.
+func (f *File) open() error {
 	err := Guard(func() (err error) {
-		f.DB, err = bbolt.Open(path, 0o600, &bbolt.Options{
-			Timeout:  o.LockTimeout,
-			ReadOnly: o.ReadOnly,
-			NoSync:   o.NoSync,
-			MaxSize:  int(o.MaxSize),
+		f.DB, err = bbolt.Open(f.path, 0o600, &bbolt.Options{
+			Timeout:  f.options.LockTimeout,
+			ReadOnly: f.options.ReadOnly,
+			NoSync:   f.options.NoSync,
+			MaxSize:  int(f.options.MaxSize),
 			// Close alone writes the list of free pages: to write it with every
 			// commit costs a quarter of a lone insert's time. After a crash a scan
 			// of the pages finds it again.
 			NoFreelistSync:  true,
-			PreLoadFreelist: o.ReadOnly && f.freelistKept,
+			PreLoadFreelist: f.options.ReadOnly && f.freelistKept,
 			FreelistType:    bbolt.FreelistArrayType,
 			OpenFile:        f.openDescriptor,
 		})
@@ -67,9 +115,18 @@ func Open(path string, o Options) (*File, error) {
 			// A panic inside bbolt.Open keeps the descriptor, and with it the lock.
 			_ = f.file.Close()
 		}
-		return nil, ours(err)
+		return err
 	}
-	return f, nil
+	if !f.sealed {
+		return nil
+	}
+	err = Guard(func() error {
+		return f.DB.View(func(tx *bbolt.Tx) error { return f.options.Proof.Prove(tx, f.Proven, f.state) })
+	})
+	if err != nil {
+		return errors.Join(fmt.Errorf("%w: %w", errState, err), f.DB.Close())
+	}
+	return nil
 }
 
 // look refuses what is no regular file, and guesses for a reader whether the
@@ -112,7 +169,7 @@ func (f *File) openDescriptor(path string, flag int, mode fs.FileMode) (*os.File
 		if err != nil {
 			return nil, err
 		}
-		f.file = file
+		f.file, f.Proven = file, &page.Proven{}
 		err = f.inspect(file)
 		named := false
 		if err == nil {
@@ -151,12 +208,8 @@ func (f *File) inspect(file *os.File) error {
 	if err := checkOtherMeta(file, m); err != nil {
 		return err
 	}
-	scanned := m.Freelist == page.NoFreelist
-	if f.options.ReadOnly && scanned && !f.freelistKept {
-		return nil // the engine reads nothing but the meta pages
-	}
-	f.freelistKept = !scanned
-	return page.Verify(file, m.Layout())
+	f.freelistKept = m.Freelist != page.NoFreelist
+	return f.prove(file, m)
 }
 
 // Path returns the path that the file was opened by.
@@ -181,31 +234,45 @@ func (f *File) Begin(writable bool) (*bbolt.Tx, error) {
 	return tx, err
 }
 
-// FreelistKept reports whether the file had its list of free pages in it when it
-// was opened.
-func (f *File) FreelistKept() bool { return f.freelistKept }
+// Sealed reports whether the file was closed as Seal leaves it, so that it need not
+// be closed so again if nothing was written to it.
+func (f *File) Sealed() bool { return f.sealed }
 
-// WriteFreelist writes the list of free pages, which no other commit does, so that
-// the next Open need not scan the file for them.
-func (f *File) WriteFreelist() error {
+// Seal writes the list of free pages, which no other commit does, and a seal, so that
+// the next Open need not scan the file. The list comes with a commit of its own, which
+// is what commit makes of it.
+func (f *File) Seal(commit func(*bbolt.DB) error) error {
 	f.DB.NoFreelistSync = false
-	err := f.DB.Update(func(*bbolt.Tx) error { return nil })
-	if f.DB.NoSync {
-		err = errors.Join(err, f.DB.Sync())
+	if err := commit(f.DB); err != nil {
+		return err
 	}
-	return err
+	var state []byte
+	err := f.DB.View(func(tx *bbolt.Tx) (err error) {
+		state, err = f.options.Proof.State(tx, f.Proven)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return writeSeal(f.file, state)
 }
 
-// Verify reads all pages of the file, so that bbolt's cursor can be trusted with
-// them.
+// Verify proves all pages of the file, so that bbolt's cursor can be trusted with
+// them. Nobody may be writing.
 func (f *File) Verify() error {
 	m, err := CheckMeta(f.file)
 	if err != nil {
 		return err
 	}
-	layout := m.Layout()
-	layout.Freelist = page.NoFreelist // so that all pages are read
-	return ours(page.Verify(f.file, layout))
+	if err := f.options.Proof.Begin(f.file, m.Layout()); err != nil {
+		return err
+	}
+	b, unmap, err := mapFile(f.file, int(m.Pages)*int(m.PageSize))
+	if err != nil {
+		return err
+	}
+	_, err = page.Scan(b, m.Layout(), nil, f.options.Proof.Content)
+	return errors.Join(ours(err), unmap())
 }
 
 // Close closes the file and gives the lock back.

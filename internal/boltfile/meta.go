@@ -33,6 +33,10 @@ type Meta struct {
 	Freelist uint64 // page of the list of free pages, or page.NoFreelist
 	Pages    uint64 // pages in use or free; the file may be longer
 	Txid     uint64
+
+	flags    uint32
+	sequence uint64 // of the root bucket
+	offset   int64  // where the page begins
 }
 
 // Layout returns what m says of the pages.
@@ -104,6 +108,9 @@ func ReadMeta(f *os.File, offset int64) (*Meta, error) {
 		Freelist: order.Uint64(b[32:]),
 		Pages:    order.Uint64(b[40:]),
 		Txid:     order.Uint64(b[48:]),
+		flags:    order.Uint32(b[12:]),
+		sequence: order.Uint64(b[24:]),
+		offset:   offset,
 	}
 	if order.Uint32(b) != metaMagic || order.Uint32(b[4:]) != metaVersion ||
 		order.Uint64(b[56:]) != sum.Sum64() || m.PageSize < MinPageSize || m.PageSize > MaxPageSize {

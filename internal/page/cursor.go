@@ -2,7 +2,6 @@ package page
 
 import (
 	"bytes"
-	"iter"
 )
 
 // maxDepth bounds a descent. Pages hold two keys or more, and trees of bbolt some
@@ -64,19 +63,14 @@ func (c *Cursor) Before(key []byte) (k, v []byte) {
 	return k, v
 }
 
-// Around calls yield with every key and value of the leaf that key belongs in,
-// whether it is there or not.
-func (b *Bucket) Around(key []byte) iter.Seq2[[]byte, []byte] {
-	return func(yield func(k, v []byte) bool) {
-		c := b.Cursor()
-		c.find(key)
-		leaf := &c.stack[c.depth-1]
-		for i := range leaf.count {
-			if !yield(leaf.key(i), leaf.value(i)) {
-				return
-			}
-		}
-	}
+// Bucket returns the bucket that c is a cursor of.
+func (c *Cursor) Bucket() *Bucket { return c.bucket }
+
+// Find goes to the leaf that key belongs in, whether it is there or not.
+func (c *Cursor) Find(key []byte) {
+	c.find(key)
+	leaf := &c.stack[c.depth-1]
+	leaf.i = min(leaf.search(key, false), max(0, leaf.count-1))
 }
 
 // find goes to the leaf that key belongs in.
@@ -204,9 +198,9 @@ func (c *Cursor) push(at int, id uint64) {
 		damaged("tree is deeper than %d pages", maxDepth)
 	}
 	c.stack[at] = level{node: c.bucket.page(id)}
-	if id != 0 && !c.bucket.checked.has(id) {
-		c.check(at, id)
-		c.bucket.checked.add(id)
+	height := c.bucket.height - uint8(at)
+	if id != 0 && (c.bucket.proven.Height(id) != height || height == 0) {
+		c.prove(at, id, height)
 	}
 }
 

@@ -17,6 +17,7 @@ type Lookup struct {
 type way struct {
 	node
 	id        uint64 // of the page of node
+	begins    []byte // the key that the parent of node gives it; nil in the root
 	low, high []byte // the keys below node are at or past low and before high; nil is no bound
 	value     []byte
 }
@@ -28,9 +29,9 @@ const line = 64
 // found is there for Value until the next call, or the end of the transaction.
 func (l *Lookup) Find(b *Bucket, keys [][]byte) {
 	l.start(b, len(keys))
-	for depth := 0; l.descend(b, keys); depth++ {
-		if depth == maxDepth {
-			damaged("tree is deeper than %d pages", maxDepth)
+	for height := b.height; l.descend(b, keys, height-1); height-- {
+		if height == 0 {
+			damaged("tree is deeper than it is high")
 		}
 	}
 	l.touchLeaves()
@@ -57,13 +58,13 @@ func (l *Lookup) start(b *Bucket, n int) {
 	l.ways = l.ways[:n]
 	for i := range l.ways {
 		l.ways[i] = way{id: b.root}
-		l.enter(b, i)
+		l.enter(b, i, b.height)
 	}
 }
 
 // descend takes the ways one level down, and returns whether there was one that
 // was not in a leaf yet.
-func (l *Lookup) descend(b *Bucket, keys [][]byte) bool {
+func (l *Lookup) descend(b *Bucket, keys [][]byte, height uint8) bool {
 	descends := false
 	for i := range l.ways {
 		w := &l.ways[i]
@@ -71,7 +72,7 @@ func (l *Lookup) descend(b *Bucket, keys [][]byte) bool {
 		case w.leaf:
 			continue
 		case i > 0 && l.ways[i-1].covers(keys[i]): // as neighbours often do
-			w.id, w.low, w.high = l.ways[i-1].id, l.ways[i-1].low, l.ways[i-1].high
+			w.id, w.begins, w.low, w.high = l.ways[i-1].id, l.ways[i-1].begins, l.ways[i-1].low, l.ways[i-1].high
 		default:
 			w.choose(keys[i])
 		}
@@ -88,7 +89,7 @@ func (l *Lookup) descend(b *Bucket, keys [][]byte) bool {
 	}
 	l.touched = touched
 	for i := range l.ways {
-		l.enter(b, i)
+		l.enter(b, i, height)
 	}
 	return true
 }
@@ -99,8 +100,9 @@ func (w *way) choose(key []byte) {
 	if i+1 < w.count {
 		w.high = w.key(i + 1)
 	}
+	w.begins = w.key(i)
 	if i > 0 {
-		w.low = w.key(i)
+		w.low = w.begins
 	}
 	w.id = w.child(i)
 }
@@ -111,16 +113,15 @@ func (w *way) covers(key []byte) bool {
 }
 
 // enter reads the page that way i has chosen.
-func (l *Lookup) enter(b *Bucket, i int) {
+func (l *Lookup) enter(b *Bucket, i int, height uint8) {
 	w := &l.ways[i]
 	if i > 0 && l.ways[i-1].id == w.id {
 		w.node = l.ways[i-1].node
 		return
 	}
 	w.node = b.page(w.id)
-	if w.id != 0 && !b.checked.has(w.id) {
-		w.verify(w.id, b.pageSize, w.low, w.high)
-		b.checked.add(w.id)
+	if w.id != 0 && (b.proven.Height(w.id) != height || height == 0) {
+		b.prove(&w.node, w.id, height, w.begins, w.high)
 	}
 }
 

@@ -58,19 +58,21 @@ type Bucket struct {
 	file     []byte // as far as the transaction knows it
 	pageSize int
 	root     uint64
-	inline   node // the only page of a small bucket, whose root is 0
-	checked  *Checked
+	height   uint8 // of the tree
+	inline   node  // the only page of a small bucket, whose root is 0
+	content  Content
+	proven   *Proven
 }
 
-// Root returns the bucket that holds the top-level buckets in tx. In a write
-// transaction it is the tree as last committed. Pages are noted in checked, which
-// belongs to the file.
-func Root(tx *bbolt.Tx, checked *Checked) Bucket {
-	return RootAt(tx, checked, uint64(tx.Cursor().Bucket().Root()))
+// Root returns the bucket that holds the top-level buckets in tx, and nothing else.
+// In a write transaction it is the tree as last committed. What is proven of its
+// pages is noted in proven, which belongs to the file and knows the root page.
+func Root(tx *bbolt.Tx, proven *Proven) Bucket {
+	return RootAt(tx, proven, uint64(tx.Cursor().Bucket().Root()))
 }
 
 // RootAt is Root for a snapshot whose root page is known to have this number.
-func RootAt(tx *bbolt.Tx, checked *Checked, root uint64) Bucket {
+func RootAt(tx *bbolt.Tx, proven *Proven, root uint64) Bucket {
 	info := tx.DB().Info()
 	// The map holds at least the pages that the transaction knows: the file was
 	// grown to them before they were committed.
@@ -79,12 +81,15 @@ func RootAt(tx *bbolt.Tx, checked *Checked, root uint64) Bucket {
 		file:     unsafe.Slice((*byte)(start), tx.Size()),
 		pageSize: info.PageSize,
 		root:     root,
-		checked:  checked,
+		height:   proven.Height(root),
+		content:  Content{Buckets: true},
+		proven:   proven,
 	}
 }
 
-// Bucket returns the bucket of this name in b, and whether there is one.
-func (b *Bucket) Bucket(name []byte) (Bucket, bool) {
+// Bucket returns the bucket of this name in b, which holds content, and whether there
+// is one.
+func (b *Bucket) Bucket(name []byte, content Content) (Bucket, bool) {
 	c := b.Cursor()
 	key, _ := c.Seek(name)
 	if string(key) != string(name) {
@@ -92,15 +97,40 @@ func (b *Bucket) Bucket(name []byte) (Bucket, bool) {
 	}
 	leaf, i := c.top()
 	if binary.NativeEndian.Uint32(leaf.element(i)) != bucketFlag {
-		return Bucket{}, false
+		damaged("%q is no bucket", name)
 	}
 	value := leaf.value(i)
-	child := b.Numbered(binary.NativeEndian.Uint64(value))
+	child := b.Numbered(binary.NativeEndian.Uint64(value), content)
 	if child.root == 0 {
-		child.inline = newNode(value[bucketHeaderLen:], 0)
+		child.height = 1
+		child.inline = inlineNode(value)
 		child.inline.verify(0, b.pageSize, nil, nil)
+		child.inline.verifyEntries(0, &content, content.Late, nil)
 	}
 	return child, true
+}
+
+// BucketRoot returns the number of the root page of the bucket of this name in b, 0 for
+// a small one, and whether there is such a bucket.
+func (b *Bucket) BucketRoot(name []byte) (root uint64, ok bool) {
+	c := b.Cursor()
+	if key, _ := c.Seek(name); string(key) != string(name) {
+		return 0, false
+	}
+	leaf, i := c.top()
+	if binary.NativeEndian.Uint32(leaf.element(i)) != bucketFlag {
+		damaged("%q is no bucket", name)
+	}
+	return binary.NativeEndian.Uint64(leaf.value(i)), true
+}
+
+// inlineNode returns the page in the value of a small bucket.
+func inlineNode(value []byte) node {
+	n := newNode(value[bucketHeaderLen:], 0)
+	if !n.leaf || binary.NativeEndian.Uint32(n.b[12:]) != 0 {
+		damaged("a small bucket has a branch, or more than a page")
+	}
+	return n
 }
 
 // Get returns the value of key, or nil when there is none.
@@ -117,7 +147,7 @@ func (b *Bucket) page(id uint64) node {
 	if id == 0 {
 		return b.inline
 	}
-	if id > uint64(len(b.file)/b.pageSize) {
+	if id >= uint64(len(b.file)/b.pageSize) {
 		damaged("page %d is past the end", id)
 	}
 	start := int(id) * b.pageSize
@@ -127,14 +157,27 @@ func (b *Bucket) page(id uint64) node {
 }
 
 // Numbered returns the bucket whose root page has this number, as Number gave it in
-// the same snapshot. The number of a small bucket, 0, leads to none.
-func (b *Bucket) Numbered(root uint64) Bucket {
-	return Bucket{file: b.file, pageSize: b.pageSize, root: root, checked: b.checked}
+// the same snapshot, and which holds content. The number of a small bucket, 0, leads
+// to none.
+func (b *Bucket) Numbered(root uint64, content Content) Bucket {
+	child := Bucket{file: b.file, pageSize: b.pageSize, root: root, content: content, proven: b.proven}
+	if root != 0 {
+		child.height = b.proven.Height(root)
+	}
+	return child
 }
 
 // Number returns the number of the root page of b, or 0 for a small bucket, which
 // has no page of its own.
 func (b *Bucket) Number() uint64 { return b.root }
+
+// Height returns the height of the tree of b, or 0 for a small bucket.
+func (b *Bucket) Height() uint8 {
+	if b.root == 0 {
+		return 0
+	}
+	return b.height
+}
 
 // A node is a branch or leaf page.
 type node struct {

@@ -1,0 +1,118 @@
+package page
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// Mark takes in what a commit has written: the pages of the tree at root that are
+// not in the tree at old, which is the one that it took the place of, and has this
+// height; 0 is no tree. Pages that bbolt writes are sound of themselves, and are not
+// read in whole. Key is one that the commit has put or deleted: the way to it leads
+// over pages that are written or were proven. It returns the height of the new tree.
+//
+// A page at one height is new if it is the child of a new page and was not the
+// child of a page that was replaced. So it compares the trees a height at a time, and
+// costs as much as there are new branches.
+func (b *Bucket) Mark(old uint64, oldHeight uint8, key []byte) (height uint8) {
+	if b.root == 0 {
+		return 0
+	}
+	if b.root == old {
+		return oldHeight
+	}
+	height = b.heightAt(key)
+	var written, replaced []uint64
+	for h := max(height, oldHeight); h > 0; h-- {
+		if h == height {
+			written = append(written, b.root)
+		}
+		if h == oldHeight {
+			replaced = append(replaced, old)
+		}
+		written, replaced = without(written, replaced), without(replaced, written)
+		for _, id := range written {
+			b.proven.Set(id, h)
+		}
+		if h > 1 {
+			written, replaced = b.children(written), b.children(replaced)
+		}
+	}
+	return height
+}
+
+// heightAt returns the height of the tree of b, as the way to key shows it.
+func (b *Bucket) heightAt(key []byte) uint8 {
+	id := b.root
+	for height := uint8(1); height <= maxDepth; height++ {
+		n := b.page(id)
+		if n.leaf {
+			return height
+		}
+		id = n.child(n.childFor(key))
+	}
+	damaged("tree is deeper than %d pages", maxDepth)
+	return 0
+}
+
+// children returns the children of some branches.
+func (b *Bucket) children(ids []uint64) (children []uint64) {
+	for _, id := range ids {
+		n := b.page(id)
+		for i := range n.count {
+			children = append(children, n.child(i))
+		}
+	}
+	return children
+}
+
+// without returns the numbers of ids that are not in other.
+func without(ids, other []uint64) []uint64 {
+	// Most commits change a few children of a branch and leave the others as they were.
+	for len(ids) > 0 && len(other) > 0 && ids[0] == other[0] {
+		ids, other = ids[1:], other[1:]
+	}
+	for len(ids) > 0 && len(other) > 0 && ids[len(ids)-1] == other[len(other)-1] {
+		ids, other = ids[:len(ids)-1], other[:len(other)-1]
+	}
+	if len(ids) == 0 || len(other) == 0 {
+		return ids
+	}
+	has := make(map[uint64]bool, len(other))
+	for _, id := range other {
+		has[id] = true
+	}
+	rest := make([]uint64, 0, len(ids))
+	for _, id := range ids {
+		if !has[id] {
+			rest = append(rest, id)
+		}
+	}
+	return rest
+}
+
+// AppendState appends what tells the elements of b from those of any other version
+// of it to dst: their keys, flags and values, among which are the roots of the
+// buckets in b.
+func (b *Bucket) AppendState(dst []byte) []byte {
+	c := b.Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		leaf, i := c.top()
+		dst = binary.LittleEndian.AppendUint32(dst, binary.NativeEndian.Uint32(leaf.element(i)))
+		dst = binary.LittleEndian.AppendUint32(dst, uint32(len(k)))
+		dst = append(dst, k...)
+		dst = binary.LittleEndian.AppendUint32(dst, uint32(len(v)))
+		dst = append(dst, v...)
+	}
+	return dst
+}
+
+// Buckets calls each with the name of every bucket in b.
+func (b *Bucket) Buckets(each func(name []byte)) {
+	c := b.Cursor()
+	for k, _ := c.First(); k != nil; k, _ = c.Next() {
+		if leaf, i := c.top(); binary.NativeEndian.Uint32(leaf.element(i)) == bucketFlag {
+			each(bytes.Clone(k))
+		}
+	}
+}

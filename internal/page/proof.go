@@ -1,0 +1,199 @@
+package page
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// A Content says what the leaves of a bucket may hold.
+type Content struct {
+	Buckets bool // buckets
+	Entries bool // keys with values
+	// Prove checks an entry and returns its seal, which is a checksum over the name
+	// of the bucket, the key and the value. Nil takes every entry.
+	Prove func(key, value []byte) (seal uint32, err error)
+	// Late says that entries are proven when they are used, and all of a leaf when a
+	// search in it finds nothing, so that a damaged one spoils no other.
+	Late bool
+}
+
+// Anything is the content of a bucket of which nothing is known.
+var Anything = Content{Buckets: true, Entries: true}
+
+// prove checks the page that was just put at a level of c: that it may be there,
+// and that it is sound.
+func (c *Cursor) prove(at int, id uint64, height uint8) {
+	low, high := c.bounds(at)
+	c.bucket.prove(&c.stack[at].node, id, height, low, high)
+}
+
+// bounds returns the key that the page at a level has to begin with, and the one
+// that it has to stay before. Nil is no bound.
+func (c *Cursor) bounds(at int) (low, high []byte) {
+	if at > 0 {
+		low = c.stack[at-1].key(c.stack[at-1].i)
+	}
+	for up := at - 1; up >= 0 && high == nil; up-- {
+		if l := &c.stack[up]; l.i+1 < l.count {
+			high = l.key(l.i + 1)
+		}
+	}
+	return low, high
+}
+
+// ProveSiblings proves the pages beside those on the way to where the cursor
+// stands. bbolt reads them when a deletion leaves a page so empty that it is joined
+// with one of them.
+func (c *Cursor) ProveSiblings() {
+	var side Cursor
+	for at := 1; at < c.depth; at++ {
+		parent := &c.stack[at-1]
+		for _, i := range [...]int32{parent.i - 1, parent.i + 1} {
+			if i < 0 || i >= parent.count || c.bucket.proven.Height(parent.child(i)) != 0 {
+				continue
+			}
+			side.bucket = c.bucket
+			copy(side.stack[:at], c.stack[:at])
+			side.stack[at-1].i = i
+			side.push(at, parent.child(i))
+		}
+	}
+}
+
+// ProveRoot proves the root page of b, whose tree has this height.
+func (b *Bucket) ProveRoot(height uint8) {
+	b.height = height
+	n := b.page(b.root)
+	b.prove(&n, b.root, height, nil, nil)
+}
+
+// ProveAll proves all pages of b.
+func (b *Bucket) ProveAll() {
+	c := b.Cursor()
+	for k, _ := c.First(); k != nil; k, _ = c.Next() {
+	}
+}
+
+// prove checks that a page may stand at this height of the tree, and then the page.
+// It notes what it has found.
+func (b *Bucket) prove(n *node, id uint64, height uint8, low, high []byte) {
+	if height == 0 || height > maxDepth {
+		damaged("page %d is deeper in a tree than this is high", id)
+	}
+	if is := b.proven.Height(id); is != 0 {
+		damaged("page %d belongs to height %d of a tree, not to %d", id, is, height)
+	}
+	if b.proven.isFree(id) {
+		damaged("page %d is led to, but it is free: it is of an earlier commit", id)
+	}
+	if n.leaf != (height == 1) {
+		damaged("page %d is a leaf where a branch should be, or a branch where a leaf should be", id)
+	}
+	n.verify(id, b.pageSize, low, high)
+	if n.leaf {
+		n.verifyEntries(id, &b.content, b.content.Late, nil)
+	}
+	b.proven.Set(id, height)
+}
+
+// verify checks that the keys and values of a page lie behind its elements without
+// a gap, as bbolt packs them, in as many pages as they need, that it begins with low,
+// which is the key that its parent gives it, and that its keys ascend and stay before
+// high. Nil is no bound. A small bucket's page, whose id is 0, ends where its last
+// value does.
+func (n *node) verify(id uint64, pageSize int, low, high []byte) {
+	end := headerLen + int(n.count)*elementLen
+	// A page without elements is that of an empty bucket, and empty.
+	if end > len(n.b) || n.count == 0 && len(bytes.TrimLeft(n.b[headerLen:], "\x00")) > 0 {
+		damaged("page %d has %d elements", id, n.count)
+	}
+	if low != nil && (n.count == 0 || !bytes.Equal(n.key(0), low)) {
+		damaged("page %d does not begin with the key that its parent gives it", id)
+	}
+	var last []byte
+	for i := range n.count {
+		start, key, value := n.extent(i)
+		if start != end || key == 0 || value < 0 || key < 0 || start+key+value > len(n.b) {
+			damaged("page %d: element %d is at %d, not at %d, of %d+%d bytes", id, i, start, end, key, value)
+		}
+		k := n.b[start : start+key]
+		if i > 0 && bytes.Compare(last, k) >= 0 {
+			damaged("page %d: key %d is out of order", id, i)
+		}
+		last, end = k, start+key+value
+	}
+	if high != nil && n.count > 0 && bytes.Compare(last, high) >= 0 {
+		damaged("page %d has keys of the page behind it", id)
+	}
+	fits := (end+pageSize-1)/pageSize == len(n.b)/pageSize
+	if id == 0 {
+		fits = end == len(n.b)
+	}
+	if !fits {
+		damaged("page %d has %d bytes in %d", id, end, len(n.b))
+	}
+}
+
+// verifyEntries checks what a leaf holds against the content of its bucket, the
+// entries themselves unless they are proven late. It calls each, where that is not
+// nil, with every element; sound is whether an entry is.
+func (n *node) verifyEntries(id uint64, content *Content, late bool, each func(e element)) {
+	for i := range n.count {
+		key, value := n.key(i), n.value(i)
+		flags := binary.NativeEndian.Uint32(n.element(i))
+		e := element{key: key, value: value, bucket: flags == bucketFlag, sound: true}
+		switch {
+		case flags == bucketFlag && content.Buckets:
+			if len(value) < bucketHeaderLen || binary.NativeEndian.Uint64(value) == 0 && len(value) < bucketHeaderLen+headerLen {
+				damaged("page %d: bucket %q has %d bytes", id, key, len(value))
+			}
+		case flags != 0 || !content.Entries:
+			damaged("page %d: element %q has flags %#x", id, key, flags)
+		case content.Prove != nil && (!late || each != nil):
+			var err error
+			e.seal, err = content.Prove(key, value)
+			if e.sound = err == nil; err != nil && !late {
+				damaged("page %d: %v", id, err)
+			}
+		}
+		if each != nil {
+			each(e)
+		}
+	}
+}
+
+// An element is one of a leaf: a bucket, or an entry with its seal.
+type element struct {
+	key, value    []byte
+	bucket, sound bool
+	seal          uint32
+}
+
+// ProveAround proves all entries of the leaf that key belongs in, where a search for
+// it has found nothing: the one with a damaged key may be what was looked for.
+func (b *Bucket) ProveAround(key []byte) {
+	var c Cursor
+	c.Reset(b)
+	c.find(key)
+	leaf := &c.stack[c.depth-1]
+	id := binary.NativeEndian.Uint64(leaf.b)
+	if id != 0 && b.proven.get(id) == leafProven {
+		return
+	}
+	leaf.verifyEntries(id, &b.content, false, nil)
+	if id != 0 {
+		b.proven.set(id, leafProven)
+	}
+}
+
+// extent returns where the key of element i starts in its page, and the lengths
+// of the key and of the value behind it, which no branch has.
+func (n *node) extent(i int32) (start, key, value int) {
+	e := n.element(i)
+	u32 := func(at int) int { return int(binary.NativeEndian.Uint32(e[at:])) }
+	start = headerLen + int(i)*elementLen
+	if n.leaf {
+		return start + u32(4), u32(8), u32(12)
+	}
+	return start + u32(0), u32(4), 0
+}
