@@ -4,14 +4,12 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"time"
-
-	"github.com/jobstore/jobstore/internal/record"
 )
 
 const (
-	idPrefix       = record.IDPrefix
-	maxSuffixLen   = 64 // bytes after the prefix
-	typeIDLen      = 26 // characters of a TypeID's suffix
+	idPrefix       = "job_" // as record.IDPrefix
+	maxSuffixLen   = 64     // bytes after the prefix
+	typeIDLen      = 26     // characters of a TypeID's suffix
 	typeIDAlphabet = "0123456789abcdefghjkmnpqrstvwxyz"
 	maxTypeIDMilli = 1<<48 - 1
 )
@@ -30,6 +28,22 @@ func ParseID(s string) (ID, error) {
 		return "", err
 	}
 	return id, nil
+}
+
+// NewID mints an ID of a job that was created at t, for migrations: jobs of the past
+// get IDs that stand where they belong in the order of IDs. It draws 74 random bits,
+// so that no two IDs are the same; those of one millisecond are in no order. Times
+// before 1970 give IDs of its first millisecond, times after the year 10889 of its
+// last.
+//
+// A store mints the IDs of new jobs itself.
+func NewID(t time.Time) ID { return drawTypeID(clampMilli(t)).id() }
+
+// MintID mints the ID of a job that is created at now, greater than last, which is
+// the one that was minted before it, or empty for the first. It is for engines.
+func MintID(last ID, now time.Time) ID {
+	u, _ := parseTypeID(last)
+	return u.next(now).id()
 }
 
 // FirstID returns the smallest ID that the store could mint in the
@@ -136,6 +150,14 @@ var typeIDDigits = func() (digits [256]byte) {
 	return digits
 }()
 
+// drawTypeID returns an ID of this millisecond with random bits.
+func drawTypeID(milli int64) typeID {
+	return typeID{
+		hi: uint64(milli)<<16 | uuidVersion | rand.Uint64()&randAMask,
+		lo: uuidVariant | rand.Uint64()&randBMask,
+	}
+}
+
 // next returns an ID for a job created at now that is greater than u, the one
 // minted before it. In a new millisecond its 74 random bits are drawn afresh.
 // In the same one, or when the clock has stepped back, they are counted up from
@@ -144,10 +166,7 @@ var typeIDDigits = func() (digits [256]byte) {
 func (u typeID) next(now time.Time) typeID {
 	milli := clampMilli(now)
 	if milli > u.milli() {
-		return typeID{
-			hi: uint64(milli)<<16 | uuidVersion | rand.Uint64()&randAMask,
-			lo: uuidVariant | rand.Uint64()&randBMask,
-		}
+		return drawTypeID(milli)
 	}
 	randA := u.hi & randAMask
 	randB := u.lo&randBMask + 1 + uint64(rand.Uint32())

@@ -5,9 +5,6 @@ import (
 	"encoding/json"
 	"time"
 	"unicode/utf8"
-
-	"github.com/jobstore/jobstore/index"
-	"github.com/jobstore/jobstore/internal/record"
 )
 
 // Bounds of a job's fields, in bytes.
@@ -106,8 +103,8 @@ func (j *Job) validateRest() error {
 		{"created_at", j.CreatedAt}, {"started_at", j.StartedAt},
 		{"finished_at", j.FinishedAt}, {"updated_at", j.UpdatedAt},
 	} {
-		if year := f.time.Year(); year < 1 || year > 9999 {
-			return fieldError(f.name, "", "must be in the years 1 to 9999")
+		if !f.time.IsZero() && !isJobTime(f.time) {
+			return fieldError(f.name, f.time.String(), jobTimes)
 		}
 	}
 	return nil
@@ -134,74 +131,47 @@ func isNull(raw json.RawMessage) bool {
 	return len(trimmed) == 0 || string(trimmed) == "null"
 }
 
-var emptyObject = []byte("{}")
-
-// encode returns the stored form of a valid job.
-func (j *Job) encode() ([]byte, error) {
-	r := record.Job{
-		Kind:     j.Kind.code(),
-		Status:   j.Status.code(),
-		Input:    j.Input,
-		Output:   j.Output,
-		Options:  emptyObject,
-		Metadata: emptyObject,
-		Created:  milli(j.CreatedAt),
-		Started:  milli(j.StartedAt),
-		Finished: milli(j.FinishedAt),
-		Updated:  milli(j.UpdatedAt),
+// Draft returns the job that Create and CreateOnce make of j, but for the ID where
+// j has none, and for the timestamps: a job without a status is queued. It fails
+// with a FieldError for a job that cannot be stored. If mintedOnly is set, j must
+// have no ID. It is for engines.
+func (j *Job) Draft(mintedOnly bool) (Job, error) {
+	if j == nil {
+		return Job{}, fieldError("job", "", "is nil")
 	}
-	if !isNull(j.Options) {
-		r.Options = j.Options
+	draft := *j
+	if draft.Status == 0 {
+		draft.Status = StatusQueued
 	}
-	if !isNull(j.Metadata) {
-		r.Metadata = j.Metadata
+	if err := draft.validate(); err != nil {
+		return Job{}, err
 	}
-	if !isNull(j.Error) {
-		r.Error = j.Error
+	if draft.ID == "" {
+		return draft, nil
 	}
-	if !isNull(j.Tasks) {
-		r.Tasks = j.Tasks
+	if mintedOnly {
+		return Job{}, errGivenID(draft.ID)
 	}
-	return record.Encode(j.ID.suffix(), &r)
+	return draft, draft.ID.validate("id")
 }
 
-// decode sets j to the stored job of the key suffix. What it sets shares no
-// memory with suffix and value.
-func (j *Job) decode(suffix, value []byte, withTasks bool) error {
-	return j.decodeInto(nil, suffix, value, withTasks)
+// errGivenID is the refusal of an ID under Options.MintedOnly.
+func errGivenID(id ID) error {
+	return fieldError("id", string(id), "must be left out, as this store takes only IDs that it mints")
 }
 
-// decodeInto is decode with memory from m, where that is not nil.
-func (j *Job) decodeInto(m *record.Memory, suffix, value []byte, withTasks bool) error {
-	var r record.Job
-	id, err := record.Decode(&r, m, suffix, value, withTasks)
-	if err != nil {
-		return corruptf("job %q: %v", suffix, err)
+// StampCreated sets the timestamps of a draft that is created at now. CreatedAt
+// stays if it is set. It is for engines.
+func (j *Job) StampCreated(now time.Time) {
+	if j.CreatedAt.IsZero() {
+		j.CreatedAt = now
 	}
-	if r.Kind > index.MaxCode || r.Status > index.MaxCode {
-		return corruptf("job %q: kind %d, status %d", suffix, r.Kind, r.Status)
-	}
-	*j = Job{
-		ID:         ID(id),
-		Kind:       kindOfCode(r.Kind),
-		Input:      r.Input,
-		Output:     r.Output,
-		Options:    r.Options,
-		Metadata:   r.Metadata,
-		Status:     statusOfCode(r.Status),
-		Error:      r.Error,
-		Tasks:      r.Tasks,
-		CreatedAt:  timeOf(r.Created),
-		StartedAt:  timeOf(r.Started),
-		FinishedAt: timeOf(r.Finished),
-		UpdatedAt:  timeOf(r.Updated),
-	}
-	return nil
+	j.StampUpdated(now)
 }
 
-// stamp sets the timestamps that follow from a change at now, and brings the
-// others to the form in which they will be read back.
-func (j *Job) stamp(now time.Time) {
+// StampUpdated sets the timestamps that follow from a change at now, and brings the
+// others to the form in which they are read back. It is for engines.
+func (j *Job) StampUpdated(now time.Time) {
 	j.UpdatedAt = now
 	if j.Status == StatusProcessing && j.StartedAt.IsZero() {
 		j.StartedAt = now
@@ -210,20 +180,37 @@ func (j *Job) stamp(now time.Time) {
 		j.FinishedAt = now
 	}
 	for _, t := range []*time.Time{&j.CreatedAt, &j.StartedAt, &j.FinishedAt, &j.UpdatedAt} {
-		*t = timeOf(milli(*t))
+		if !t.IsZero() {
+			*t = time.UnixMilli(t.UnixMilli()).UTC()
+		}
 	}
 }
 
-func milli(t time.Time) int64 {
-	if t.IsZero() {
-		return record.NoTime
+// ValidateClock returns a FieldError unless now, which a store's clock says, is a
+// time that a job can have. It is for engines.
+func ValidateClock(now time.Time) error {
+	if !isJobTime(now) {
+		return fieldError("Options.Now", now.String(), jobTimes)
 	}
-	return t.UnixMilli()
+	return nil
 }
 
-func timeOf(milli int64) time.Time {
-	if milli == record.NoTime {
-		return time.Time{}
+const jobTimes = "must be from 0001-01-01T00:00:00.001Z to 9999-12-31T23:59:59.999Z"
+
+// The first and the last time that a job can have, in Unix milliseconds. The
+// millisecond ahead of the first is the zero time, which stands for null.
+var (
+	firstJobTime = time.Time{}.UnixMilli() + 1
+	lastJobTime  = time.Date(9999, time.December, 31, 23, 59, 59, 999e6, time.UTC).UnixMilli()
+)
+
+// isJobTime reports whether a job can have t as one of its timestamps. The years
+// are those of UTC, in which a job's times are read back. Years are compared
+// first, as UnixMilli overflows for times far away.
+func isJobTime(t time.Time) bool {
+	if year := t.UTC().Year(); year < 1 || year > 9999 {
+		return false
 	}
-	return time.UnixMilli(milli).UTC()
+	milli := t.UnixMilli()
+	return firstJobTime <= milli && milli <= lastJobTime
 }

@@ -1,6 +1,8 @@
 package jobstore
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net/url"
 	"strconv"
 )
@@ -54,6 +56,11 @@ type Query struct {
 	Status Status // any of these statuses; zero is any
 	Input  string // exactly this input, byte for byte; empty is any
 
+	// InputSHA256 is the short form of a long Input: jobs whose input has this
+	// SHA-256, in 64 hexadecimal digits. Empty is any. A query has Input or
+	// InputSHA256, not both.
+	InputSHA256 string
+
 	Limit  int // 1 to MaxLimit jobs; zero is DefaultLimit
 	After  ID  // jobs strictly past this ID in the order asked for
 	Before ID  // jobs strictly ahead of this ID
@@ -70,6 +77,14 @@ func (q Query) Validate() error {
 	}
 	if err := validateText("input", q.Input, MaxInput); err != nil {
 		return err
+	}
+	if q.InputSHA256 != "" {
+		if _, ok := q.inputSum(); !ok {
+			return fieldError("input_sha256", q.InputSHA256, "must be 64 hexadecimal digits")
+		}
+		if q.Input != "" {
+			return fieldError("input_sha256", q.InputSHA256, "must not be given together with input")
+		}
 	}
 	if q.Limit < 0 || q.Limit > MaxLimit {
 		return limitError(strconv.Itoa(q.Limit))
@@ -94,8 +109,8 @@ func limitError(value string) error {
 	return fieldError("limit", value, "must be a whole number from 1 to %d", MaxLimit)
 }
 
-// ParseQuery reads the documented parameters kind, status, input, limit, after,
-// before and order from values. An empty value means that the parameter is not
+// ParseQuery reads the documented parameters kind, status, input, input_sha256,
+// limit, after, before and order from values. An empty value means that the parameter is not
 // given, and other parameters are ignored. Kind and status may be repeated to
 // name a set. Everything else fails with a FieldError that names the parameter:
 // a value that is not documented, or another parameter given twice.
@@ -121,25 +136,26 @@ func ParseQuery(values url.Values) (Query, error) {
 		}
 		q.Status |= status
 	}
-	var words [5]string
-	for i, name := range []string{"input", "limit", "after", "before", "order"} {
+	words := map[string]string{}
+	for _, name := range []string{"input", "input_sha256", "limit", "after", "before", "order"} {
 		given := values[name]
 		if len(given) > 1 {
 			return Query{}, fieldError(name, given[1], "must not be given more than once")
 		}
 		if len(given) == 1 {
-			words[i] = given[0]
+			words[name] = given[0]
 		}
 	}
-	q.Input, q.After, q.Before = words[0], ID(words[2]), ID(words[3])
+	q.Input, q.InputSHA256 = words["input"], words["input_sha256"]
+	q.After, q.Before = ID(words["after"]), ID(words["before"])
 	var err error
-	if words[1] != "" {
-		if q.Limit, err = parseLimit(words[1]); err != nil {
+	if words["limit"] != "" {
+		if q.Limit, err = parseLimit(words["limit"]); err != nil {
 			return Query{}, err
 		}
 	}
-	if words[4] != "" {
-		if q.Order, err = ParseOrder(words[4]); err != nil {
+	if words["order"] != "" {
+		if q.Order, err = ParseOrder(words["order"]); err != nil {
 			return Query{}, err
 		}
 	}
@@ -170,7 +186,7 @@ func (q Query) Values() url.Values {
 		values.Add("status", status.String())
 	}
 	for name, value := range map[string]string{
-		"input": q.Input, "after": string(q.After), "before": string(q.Before),
+		"input": q.Input, "input_sha256": q.InputSHA256, "after": string(q.After), "before": string(q.Before),
 	} {
 		if value != "" {
 			values.Set(name, value)
@@ -185,10 +201,41 @@ func (q Query) Values() url.Values {
 	return values
 }
 
+// hasInput reports whether q asks for the jobs of one input.
+func (q *Query) hasInput() bool { return q.Input != "" || q.InputSHA256 != "" }
+
+// inputSum returns the SHA-256 of the input that q asks for, and false if it asks
+// for none.
+func (q *Query) inputSum() (sum [sha256.Size]byte, ok bool) {
+	if q.Input != "" {
+		return sha256.Sum256([]byte(q.Input)), true
+	}
+	if len(q.InputSHA256) != hex.EncodedLen(len(sum)) {
+		return sum, false
+	}
+	_, err := hex.Decode(sum[:], []byte(q.InputSHA256))
+	return sum, err == nil
+}
+
+// admitsInput reports whether input is the one that q asks for.
+func (q *Query) admitsInput(input string) bool {
+	switch {
+	case q.Input != "":
+		return input == q.Input
+	case q.InputSHA256 != "":
+		want, _ := q.inputSum()
+		return sha256.Sum256([]byte(input)) == want
+	}
+	return true
+}
+
 // admits reports whether q's filter on kind and status lets j through.
 func (q *Query) admits(j *Job) bool {
 	return j.Kind&q.kinds() != 0 && j.Status&q.statuses() != 0
 }
+
+// backward reports whether q reads away from Before, against its order.
+func (q Query) backward() bool { return q.Before != "" && q.After == "" }
 
 func (q Query) limit() int {
 	if q.Limit == 0 {

@@ -56,11 +56,98 @@ func testCreateStamps(t *testing.T, open Factory) {
 			CreatedAt: earlier, UpdatedAt: earlier, StartedAt: earlier, FinishedAt: earlier,
 		}
 		f.create(dated)
-		require.Equal(t, kept, dated.CreatedAt, "created is the clock's")
+		require.Equal(t, earlier, dated.CreatedAt, "created is kept")
 		require.Equal(t, kept, dated.UpdatedAt, "updated is the clock's")
 		require.Equal(t, earlier, dated.StartedAt, "started is kept")
 		require.Equal(t, earlier, dated.FinishedAt, "finished is kept")
 		require.Equal(t, asRead(*dated), f.get(dated.ID))
+	}
+}
+
+// testCreateMigrates moves jobs of the past in among new ones: they keep the time
+// of their creation, and their IDs stand where that belongs.
+func testCreateMigrates(t *testing.T, open Factory) {
+	f := newFixture(t, open)
+	now := f.clock.Now()
+	var want []jobstore.ID
+	for age := 5; age >= 0; age-- {
+		created := now.Add(time.Duration(-age) * time.Hour)
+		old := newJob(jobstore.NewID(created))
+		old.CreatedAt = created
+		f.create(old)
+		got := f.get(old.ID)
+		require.Equal(t, created, got.CreatedAt)
+		require.Equal(t, now, got.UpdatedAt)
+		want = append(want, old.ID)
+	}
+	f.clock.step(time.Millisecond)
+	fresh := newJob("")
+	f.create(fresh)
+	want = append(want, fresh.ID)
+	require.Equal(t, want, ids(f.all(jobstore.Query{Order: jobstore.Asc})), "in the order of their creation")
+	since := jobstore.Query{Order: jobstore.Asc, After: jobstore.FirstID(now.Add(-2 * time.Hour))}
+	require.Equal(t, want[3:], ids(f.all(since)))
+}
+
+// testMintedOnly gives IDs to a store that takes only its own.
+func testMintedOnly(t *testing.T, open Factory) {
+	f := newFixture(t, open)
+	f.put(newJob("job_a"))
+	f.options.MintedOnly = true
+	f.reopen()
+	given := jobstore.NewID(f.clock.Now())
+	requireField(t, f.Create(t.Context(), newJob(""), newJob(given)), "id")
+	requireField(t, f.Put(t.Context(), newJob("job_a"), newJob(given)), "id")
+	require.Equal(t, []jobstore.ID{"job_a"}, ids(f.all(jobstore.Query{})), "nothing was stored")
+
+	fresh := newJob("")
+	f.create(fresh)
+	replaced := newJob("job_a")
+	replaced.Kind = jobstore.KindAudio
+	changed := *fresh
+	changed.Kind = jobstore.KindImage
+	f.put(replaced, &changed)
+	require.Equal(t, jobstore.KindAudio, f.get("job_a").Kind, "a job that is there can be replaced")
+	require.Equal(t, jobstore.KindImage, f.get(fresh.ID).Kind)
+	f.delete(fresh.ID)
+	requireField(t, f.Put(t.Context(), &changed), "id")
+}
+
+// testClocks has the clock say times that no job can have: the calls that would
+// store them fail, and the store goes on once the clock is right.
+func testClocks(t *testing.T, open Factory) {
+	f := newFixture(t, open)
+	f.create(newJob("job_a"))
+	right := f.clock.Now()
+	stored := f.get("job_a")
+	for _, wrong := range []time.Time{
+		{}, time.Time{}.Add(time.Microsecond), time.Date(-5, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC),
+		time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("west", -12*3600)),
+		time.Date(1, 1, 1, 0, 0, 0, 0, time.FixedZone("east", 12*3600)),
+		time.Unix(1<<62, 0), time.Unix(-1<<62, 0),
+	} {
+		f.clock.set(wrong)
+		requireField(t, f.Create(t.Context(), newJob("")), "Options.Now")
+		_, err := f.Update(t.Context(), "job_a", func(*jobstore.Job) error { return nil })
+		requireField(t, err, "Options.Now")
+		require.Equal(t, []jobstore.ID{"job_a"}, ids(f.all(jobstore.Query{})), "nothing was stored at %s", wrong)
+		require.Equal(t, stored, f.get("job_a"))
+		f.put(newJob("job_b")) // Put stamps nothing
+		f.delete("job_b")
+	}
+	for _, odd := range []time.Time{
+		time.Time{}.Add(time.Millisecond), time.Date(1960, 1, 1, 0, 0, 0, 0, time.UTC), right.Add(-time.Hour),
+		time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC),
+	} {
+		f.clock.set(odd)
+		j := newJob("")
+		f.create(j)
+		got := f.get(j.ID)
+		require.Equal(t, odd, got.CreatedAt)
+		require.NoError(t, got.Validate())
+		f.clock.set(right)
+		require.Equal(t, right, f.update(j.ID, func(*jobstore.Job) {}).UpdatedAt)
+		f.put(&got)
 	}
 }
 

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -133,8 +134,19 @@ func filters() []jobstore.Query {
 		jobstore.Query{Kind: anyKind, Status: notQueued, Input: hotInputs[1]},
 		jobstore.Query{Kind: jobstore.KindAdaptiveVideo, Status: jobstore.StatusCancelled},
 		jobstore.Query{Input: "https://example.com/nobody.mp4"},
+		hashed(jobstore.Query{Input: hotInputs[0]}),
+		hashed(jobstore.Query{Kind: anyKind, Status: notQueued, Input: hotInputs[1]}),
+		hashed(jobstore.Query{Input: "https://example.com/nobody.mp4"}),
 	)
 }
+
+// hashed returns q with its input in the short form.
+func hashed(q jobstore.Query) jobstore.Query {
+	q.Input, q.InputSHA256 = "", sumOf(q.Input)
+	return q
+}
+
+func sumOf(input string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(input))) }
 
 // eachQuery calls yield with every filter in both orders.
 func eachQuery(yield func(jobstore.Query) bool) {

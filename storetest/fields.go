@@ -74,6 +74,7 @@ func testFieldTimes(t *testing.T, open Factory) {
 		{time.Unix(1711900000, 999_999_999), time.UnixMilli(1711900000999).UTC()},
 		{time.Unix(-1, 1), time.UnixMilli(-1000).UTC()},
 		{time.Date(2024, 1, 1, 8, 0, 0, 0, east), time.Date(2023, 12, 31, 23, 0, 0, 0, time.UTC)},
+		{time.Time{}.Add(time.Millisecond), time.Date(1, 1, 1, 0, 0, 0, 1e6, time.UTC)},
 		{time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC), time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC)},
 		{time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC)},
 	} {
@@ -145,6 +146,7 @@ func testFieldBounds(t *testing.T, open Factory) {
 func testFieldsRefused(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	json := func(text string) []byte { return []byte(text) }
+	west, east := time.FixedZone("west", -12*3600), time.FixedZone("east", 12*3600)
 	for _, c := range []struct {
 		field string
 		set   func(*jobstore.Job)
@@ -180,6 +182,11 @@ func testFieldsRefused(t *testing.T, open Factory) {
 		{"started_at", func(j *jobstore.Job) { j.StartedAt = time.Date(-1, 6, 1, 0, 0, 0, 0, time.UTC) }},
 		{"finished_at", func(j *jobstore.Job) { j.FinishedAt = time.Unix(1<<62, 0) }},
 		{"updated_at", func(j *jobstore.Job) { j.UpdatedAt = time.Unix(-1<<62, 0) }},
+		// In UTC, in which times are read back, these are in the years 10000 and 0.
+		{"created_at", func(j *jobstore.Job) { j.CreatedAt = time.Date(9999, 12, 31, 23, 59, 0, 0, west) }},
+		{"started_at", func(j *jobstore.Job) { j.StartedAt = time.Date(1, 1, 1, 0, 0, 0, 0, east) }},
+		// To the millisecond this is the zero time, which stands for null.
+		{"finished_at", func(j *jobstore.Job) { j.FinishedAt = time.Time{}.Add(time.Microsecond) }},
 	} {
 		j := newJob("job_a")
 		c.set(j)

@@ -27,6 +27,7 @@ type fixture struct {
 	t       tester
 	clock   *clock
 	dir     string
+	options Options // beside the clock
 	factory Factory
 	open    bool
 }
@@ -56,7 +57,9 @@ func temporaryFixture(t tester, factory Factory) *fixture {
 
 func (f *fixture) start() {
 	f.t.Helper()
-	s, err := f.factory(f.dir, Options{Now: f.clock.Now})
+	o := f.options
+	o.Now = f.clock.Now
+	s, err := f.factory(f.dir, o)
 	require.NoError(f.t, err, "open")
 	f.Store, f.open = s, true
 }
@@ -185,4 +188,10 @@ func (c *clock) step(d time.Duration) time.Time {
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
 	return c.now
+}
+
+func (c *clock) set(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = now
 }

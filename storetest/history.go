@@ -70,7 +70,9 @@ func (h *history) Create(t *rapid.T) {
 			require.Greater(t, string(j.ID), string(h.minted), "minted IDs grow")
 			h.minted, want.ID = j.ID, j.ID
 		}
-		want.CreatedAt = now
+		if want.CreatedAt.IsZero() {
+			want.CreatedAt = now
+		}
 		h.model.put(ptr(stamped(want, now)))
 	}
 }
@@ -182,7 +184,7 @@ func (h *history) All(t *rapid.T) {
 // Count counts.
 func (h *history) Count(t *rapid.T) {
 	q := h.drawQuery(t)
-	require.EqualValues(t, len(h.model.matching(q)), h.count(q), "count %s", describe(q))
+	require.EqualValues(t, len(h.model.between(q)), h.count(q), "count %s", describe(q))
 }
 
 // ReadEverything reads every job, by every way.
@@ -278,6 +280,9 @@ func (h *history) drawQuery(t *rapid.T) jobstore.Query {
 		q.Input = rapid.SampledFrom(hotInputs).Draw(t, "hot input")
 		if len(h.model.jobs) > 0 && rapid.Bool().Draw(t, "some job's input") {
 			q.Input = rapid.SampledFrom(h.model.jobs).Draw(t, "job").Input
+		}
+		if rapid.Bool().Draw(t, "by hash") {
+			q = hashed(q)
 		}
 	}
 	if rapid.Bool().Draw(t, "by after") {

@@ -189,6 +189,30 @@ func testExactInput(t *testing.T, open Factory) {
 	}
 }
 
+// testInputSHA256 looks for inputs by their whole hash: an index may keep a part of
+// it, and the rest is compared all the same.
+func testInputSHA256(t *testing.T, open Factory) {
+	f := newFixture(t, open)
+	jobs := skewed(300)
+	f.put(jobs...)
+	m := newModel(jobs...)
+	sum := sumOf(hotInputs[0])
+	q := jobstore.Query{InputSHA256: strings.ToUpper(sum), Limit: 5}
+	require.NotEmpty(t, m.matching(q))
+	requirePage(t, f, m, q)
+	require.EqualValues(t, len(m.matching(q)), f.count(q))
+	for _, digit := range []int{0, 31, 32, 63} {
+		forged := []byte(sum)
+		forged[digit] ^= 1 // another digit
+		q := jobstore.Query{InputSHA256: string(forged)}
+		for _, q := range []jobstore.Query{q, with(q, "", "job_0200"), {InputSHA256: string(forged), Kind: jobstore.KindVideo}} {
+			require.Empty(t, f.list(q).Jobs, "digit %d", digit)
+			require.Empty(t, f.all(q))
+			require.Zero(t, f.count(q))
+		}
+	}
+}
+
 // testOrderOfBytes lists IDs whose order other comparisons would get wrong.
 func testOrderOfBytes(t *testing.T, open Factory) {
 	f := newFixture(t, open)

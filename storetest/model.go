@@ -63,7 +63,8 @@ func (m *model) matching(q jobstore.Query) []jobstore.Job {
 	for _, j := range m.jobs {
 		if (q.Kind == 0 || q.Kind&j.Kind != 0) &&
 			(q.Status == 0 || q.Status&j.Status != 0) &&
-			(q.Input == "" || q.Input == j.Input) {
+			(q.Input == "" || q.Input == j.Input) &&
+			(q.InputSHA256 == "" || strings.EqualFold(q.InputSHA256, sumOf(j.Input))) {
 			j.Tasks = nil
 			s = append(s, j)
 		}
@@ -93,13 +94,23 @@ func (m *model) page(q jobstore.Query) jobstore.Page {
 		limit = 20
 	}
 	s := m.between(q)
-	switch {
-	case len(s) <= limit:
-		return jobstore.Page{Jobs: s}
-	case q.Before != "" && q.After == "":
-		return jobstore.Page{Jobs: s[len(s)-limit:], HasMore: true}
+	backward := q.Before != "" && q.After == ""
+	if backward {
+		slices.Reverse(s)
 	}
-	return jobstore.Page{Jobs: s[:limit], HasMore: true}
+	n, size := 0, 0
+	for ; n < min(limit, len(s)); n++ {
+		j := &s[n]
+		size += len(j.ID) + len(j.Input) + len(j.Output) + len(j.Options) + len(j.Metadata) + len(j.Error)
+		if n > 0 && size > 16<<20 {
+			break
+		}
+	}
+	p := jobstore.Page{Jobs: s[:n], HasMore: n < len(s)}
+	if backward {
+		slices.Reverse(p.Jobs)
+	}
+	return p
 }
 
 // comesFirst reports whether a stands strictly ahead of b in a list.
