@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"time"
 	"unicode/utf8"
+
+	"github.com/jobstore/jobstore/internal/strictjson"
 )
 
 // Bounds of a job's fields, in bytes.
@@ -14,11 +16,17 @@ const (
 	MaxJSON   = 4 << 20  // longest Options, Metadata, Error and Tasks together
 )
 
+// MaxJSONDepth is how deep Options, Metadata, Error and Tasks may each be nested: an
+// array or object that stands in no other is at depth 1.
+const MaxJSONDepth = strictjson.MaxDepth
+
 // A Job is one media job, with the fields that the API documents. Its JSON form
 // is the documented object.
 //
-// All text is valid UTF-8. Timestamps are kept to the millisecond and read back
-// in UTC; the zero time stands for null, for what has not happened.
+// All text is valid UTF-8, and no string in the JSON holds half a surrogate pair.
+// Timestamps are kept to the millisecond and read back in UTC; they are after the
+// zero time, which stands for null, for what has not happened, and in the years 1 to
+// 9999 of UTC.
 type Job struct {
 	ID     ID
 	Kind   Kind   // exactly one
@@ -88,12 +96,11 @@ func (j *Job) validateRest() error {
 		if total += len(f.raw); total > MaxJSON {
 			return fieldError(f.name, "", "is too long: options, metadata, error and tasks may have %d bytes together", MaxJSON)
 		}
-		first := bytes.TrimLeft(f.raw, " \t\r\n")[:1]
-		if f.open != 0 && first[0] != f.open || !json.Valid(f.raw) {
+		if first := bytes.TrimLeft(f.raw, " \t\r\n")[0]; f.open != 0 && first != f.open {
 			return fieldError(f.name, string(f.raw), "must be %s", f.form)
 		}
-		if !utf8.Valid(f.raw) {
-			return fieldError(f.name, "", "must be valid UTF-8")
+		if fault := strictjson.Check(f.raw); fault != nil {
+			return fieldError(f.name, string(f.raw), "must be %s: %s", f.form, faultAt(f.name, f.name+fault.Path, fault))
 		}
 	}
 	for _, f := range []struct {
@@ -119,10 +126,25 @@ func validateText(field, s string, longest int) error {
 	if len(s) > longest {
 		return fieldError(field, s, "is too long: %d bytes, %d are allowed", len(s), longest)
 	}
-	if !utf8.ValidString(s) {
-		return fieldError(field, "", "must be valid UTF-8")
+	if i := invalidUTF8(s); i >= 0 {
+		return fieldError(field, "", "must be valid UTF-8: byte %d is not", i)
 	}
 	return nil
+}
+
+// invalidUTF8 returns where s stops to be valid UTF-8, or -1.
+func invalidUTF8(s string) int {
+	if utf8.ValidString(s) {
+		return -1
+	}
+	for i, r := range s {
+		if r == utf8.RuneError {
+			if _, size := utf8.DecodeRuneInString(s[i:]); size == 1 {
+				return i
+			}
+		}
+	}
+	return -1
 }
 
 // isNull reports whether raw stands for nothing: absent, or the word null.
