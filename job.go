@@ -219,20 +219,14 @@ func ValidateClock(now time.Time) error {
 
 const jobTimes = "must be from 0001-01-01T00:00:00.001Z to 9999-12-31T23:59:59.999Z"
 
-// The first and the last time that a job can have, in Unix milliseconds. The
-// millisecond ahead of the first is the zero time, which stands for null.
+// The first time that a job can have, and the first that is too late. The millisecond
+// ahead of the first is the zero time, which stands for null.
 var (
-	firstJobTime = time.Time{}.UnixMilli() + 1
-	lastJobTime  = time.Date(9999, time.December, 31, 23, 59, 59, 999e6, time.UTC).UnixMilli()
+	firstJobTime = time.Time{}.Add(time.Millisecond)
+	endOfTimes   = time.Date(10000, time.January, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// isJobTime reports whether a job can have t as one of its timestamps. The years
-// are those of UTC, in which a job's times are read back. Years are compared
-// first, as UnixMilli overflows for times far away.
+// isJobTime reports whether a job can have t as one of its timestamps.
 func isJobTime(t time.Time) bool {
-	if year := t.UTC().Year(); year < 1 || year > 9999 {
-		return false
-	}
-	milli := t.UnixMilli()
-	return firstJobTime <= milli && milli <= lastJobTime
+	return !t.Before(firstJobTime) && t.Before(endOfTimes)
 }

@@ -278,10 +278,12 @@ func TestCreateOnceClock(t *testing.T) {
 	s := openStore(t, storePath(t), &jobstore.Options{NoSync: true, Now: clock.Now})
 	_, err := s.CreateOnce(t.Context(), "key", queuedVideo("x"))
 	require.NoError(t, err)
-	clock.now = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
-	for _, key := range []string{"key", "other"} {
-		_, err = s.CreateOnce(t.Context(), key, queuedVideo("x"))
-		requireFieldError(t, err, "Options.Now")
+	for _, year := range []int{10000, -5} { // the key has expired in one, and not in the other
+		clock.now = time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)
+		for _, key := range []string{"key", "other"} {
+			_, err = s.CreateOnce(t.Context(), key, queuedVideo("x"))
+			requireFieldError(t, err, "Options.Now")
+		}
 	}
 	require.EqualValues(t, 1, countAll(t, s))
 }
