@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 
@@ -103,7 +104,7 @@ func testBadQueries(t *testing.T, open Factory) {
 		{"input_sha256", jobstore.Query{Input: "a", InputSHA256: sumOf("a")}},
 		{"limit", jobstore.Query{Limit: -1}},
 		{"limit", jobstore.Query{Limit: 101}},
-		{"limit", jobstore.Query{Limit: -1 << 62}},
+		{"limit", jobstore.Query{Limit: math.MinInt}},
 		{"after", jobstore.Query{After: "job_"}},
 		{"after", jobstore.Query{After: "a"}},
 		{"before", jobstore.Query{Before: "job_a\x00"}},
