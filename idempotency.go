@@ -30,10 +30,10 @@ func validateOnceFor(d time.Duration) error {
 	return nil
 }
 
-// OnceSum returns what stands for a draft in an idempotency key: the first 16
-// bytes of the SHA-256 of the fields that the caller of CreateOnce sets, each
-// preceded by its length. Two calls ask for the same job if their sums are equal.
-// docs/FORMAT.md lists the fields. It is for engines, which all compare this sum.
+// OnceSum returns the sum that is kept with an idempotency key: the first 16 bytes of
+// the SHA-256 of the fields that the caller of CreateOnce sets, each preceded by its
+// length. Two calls with a key ask for the same job if the sums of their drafts are
+// equal. docs/FORMAT.md lists the fields. All engines compare this sum.
 func (j *Job) OnceSum() [16]byte {
 	h := sha256.New()
 	for _, field := range []string{
@@ -46,7 +46,7 @@ func (j *Job) OnceSum() [16]byte {
 	return [16]byte(h.Sum(nil))
 }
 
-// orAbsent returns the text of raw, or absent if raw stands for nothing.
+// orAbsent returns the text of raw, or absent if raw is absent or null.
 func orAbsent(raw []byte, absent string) string {
 	if isNull(raw) {
 		return absent

@@ -16,17 +16,18 @@ const (
 	MaxJSON   = 4 << 20  // longest Options, Metadata, Error and Tasks together
 )
 
-// MaxJSONDepth is how deep Options, Metadata, Error and Tasks may each be nested: an
-// array or object that stands in no other is at depth 1.
+// MaxJSONDepth is the deepest nesting of Options, Metadata, Error and Tasks, each by
+// itself. An array or object that is inside no other has depth 1.
 const MaxJSONDepth = strictjson.MaxDepth
 
 // A Job is one media job, with the fields that the API documents. Its JSON form
 // is the documented object.
 //
 // All text is valid UTF-8, and no string in the JSON holds half a surrogate pair.
-// Timestamps are kept to the millisecond and read back in UTC; they are after the
-// zero time, which stands for null, for what has not happened, and in the years 1 to
-// 9999 of UTC.
+//
+// Timestamps are kept to the millisecond and read back in UTC. The zero time means
+// that something has not happened, and is null in JSON. All other times are from
+// 0001-01-01T00:00:00.001Z to 9999-12-31T23:59:59.999Z.
 type Job struct {
 	ID     ID
 	Kind   Kind   // exactly one
@@ -56,7 +57,7 @@ func (j *Job) Validate() error {
 	return j.validate()
 }
 
-// validate checks everything but the ID, which Create may have to make.
+// validate checks everything but the ID: a draft may have none yet.
 func (j *Job) validate() error {
 	if err := j.Kind.validateOne(); err != nil {
 		return err
@@ -82,7 +83,7 @@ func (j *Job) validateRest() error {
 		name   string
 		raw    json.RawMessage
 		open   byte   // the first character that is allowed, or 0 for any
-		absent string // what is read where there is none; it takes no room
+		absent string // how an absent value is read; it does not count towards MaxJSON
 		form   string
 	}{
 		{"options", j.Options, '{', "{}", "a JSON object"},
@@ -132,7 +133,8 @@ func validateText(field, s string, longest int) error {
 	return nil
 }
 
-// invalidUTF8 returns where s stops to be valid UTF-8, or -1.
+// invalidUTF8 returns the offset of the first byte of s that is not valid UTF-8, or
+// -1.
 func invalidUTF8(s string) int {
 	if utf8.ValidString(s) {
 		return -1
@@ -147,16 +149,16 @@ func invalidUTF8(s string) int {
 	return -1
 }
 
-// isNull reports whether raw stands for nothing: absent, or the word null.
+// isNull reports whether raw is absent or null.
 func isNull(raw json.RawMessage) bool {
 	trimmed := bytes.Trim(raw, " \t\r\n")
 	return len(trimmed) == 0 || string(trimmed) == "null"
 }
 
-// Draft returns the job that Create and CreateOnce make of j, but for the ID where
-// j has none, and for the timestamps: a job without a status is queued. It fails
-// with a FieldError for a job that cannot be stored. If mintedOnly is set, j must
-// have no ID. It is for engines.
+// Draft returns a copy of j as Create and CreateOnce store it: with the status queued
+// if j has none. The engine then mints the ID, if j has none, and sets the
+// timestamps. Draft fails with a FieldError for a job that cannot be stored. If
+// mintedOnly is set, j must have no ID. It is for engines.
 func (j *Job) Draft(mintedOnly bool) (Job, error) {
 	if j == nil {
 		return Job{}, fieldError("job", "", "is nil")
@@ -191,8 +193,8 @@ func (j *Job) StampCreated(now time.Time) {
 	j.StampUpdated(now)
 }
 
-// StampUpdated sets the timestamps that follow from a change at now, and brings the
-// others to the form in which they are read back. It is for engines.
+// StampUpdated sets the timestamps that follow from a change at now, and rounds all
+// of them down to the millisecond, in UTC, as they are read back. It is for engines.
 func (j *Job) StampUpdated(now time.Time) {
 	j.UpdatedAt = now
 	if j.Status == StatusProcessing && j.StartedAt.IsZero() {
@@ -208,8 +210,8 @@ func (j *Job) StampUpdated(now time.Time) {
 	}
 }
 
-// ValidateClock returns a FieldError unless now, which a store's clock says, is a
-// time that a job can have. It is for engines.
+// ValidateClock returns a FieldError unless a job can have the time now as one of its
+// timestamps. Engines call it with what their clock says before they store it.
 func ValidateClock(now time.Time) error {
 	if !isJobTime(now) {
 		return fieldError("Options.Now", now.String(), jobTimes)
@@ -219,8 +221,8 @@ func ValidateClock(now time.Time) error {
 
 const jobTimes = "must be from 0001-01-01T00:00:00.001Z to 9999-12-31T23:59:59.999Z"
 
-// The first time that a job can have, and the first that is too late. The millisecond
-// ahead of the first is the zero time, which stands for null.
+// Timestamps are in [firstJobTime, endOfTimes). The millisecond before firstJobTime
+// is the zero time, which is null.
 var (
 	firstJobTime = time.Time{}.Add(time.Millisecond)
 	endOfTimes   = time.Date(10000, time.January, 1, 0, 0, 0, 0, time.UTC)

@@ -38,13 +38,13 @@ func (j *Job) encode() ([]byte, error) {
 	return record.Encode(j.ID.suffix(), &r)
 }
 
-// decode sets j to the stored job of the key suffix. What it sets shares no
+// decode sets j to the job that is stored under the key suffix. The job shares no
 // memory with suffix and value.
 func (j *Job) decode(suffix, value []byte, withTasks bool) error {
 	return j.decodeInto(nil, suffix, value, withTasks)
 }
 
-// decodeInto is decode with memory from m, where that is not nil.
+// decodeInto is decode that takes its memory from m, unless that is nil.
 func (j *Job) decodeInto(m *record.Memory, suffix, value []byte, withTasks bool) error {
 	var r record.Job
 	id, err := record.Decode(&r, m, suffix, value, withTasks)

@@ -14,9 +14,9 @@ import (
 )
 
 // AppendJSON appends the documented JSON object of j to dst: the 13 fields in
-// the documented order, then "tasks" when they were read. Raw fields stand as
-// they came, spaces and all. It is what MarshalJSON returns, without the second
-// pass that encoding/json makes over it.
+// the documented order, then "tasks" if they were read. Raw fields are appended
+// unchanged, with their white space. The result is that of MarshalJSON; json.Marshal
+// would check and compact it once more, which takes longer.
 //
 // It does not validate j: a job that came from a Store gives valid JSON.
 func (j *Job) AppendJSON(dst []byte) []byte {
@@ -56,13 +56,17 @@ func (j Job) MarshalJSON() ([]byte, error) {
 	return j.AppendJSON(nil), nil
 }
 
-// UnmarshalJSON sets j to what the documented JSON object says; the fields that
-// it does not name become zero. Names are compared exactly, KIND is not kind, and
-// unknown fields are ignored. A name that is repeated, a field of another type, a
-// kind or status that is not documented and an object other than "job" are a
-// FieldError. So is text that is not valid JSON or not valid UTF-8, half a surrogate
-// pair in any string, and a field that is nested more than MaxJSONDepth deep: its
-// Reason gives the place. Validate says whether the job can be stored.
+// UnmarshalJSON sets j to what the documented JSON object says. Fields that it does
+// not name become zero. Names are compared exactly: KIND is not kind. Unknown fields
+// are ignored.
+//
+// It fails with a FieldError for a name that is repeated, a field of another type, a
+// kind or status that is not documented, and an object other than "job". It also fails
+// with one for text that is not valid JSON or not valid UTF-8, for half a surrogate
+// pair in any string, and for a field that is nested deeper than MaxJSONDepth; the
+// Reason then names the place. After an error j is unchanged.
+//
+// It does not check that the job is complete: Validate does.
 func (j *Job) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		return nil // as in encoding/json, null changes nothing
@@ -229,7 +233,7 @@ func appendStringOrNull(dst []byte, s string) []byte {
 	return appendString(dst, s)
 }
 
-// plain tells the bytes that stand for themselves in a JSON string.
+// plain says which bytes need no escape in a JSON string.
 var plain = func() (is [256]bool) {
 	for c := byte(' '); c < utf8.RuneSelf; c++ {
 		is[c] = c != '"' && c != '\\'

@@ -6,20 +6,20 @@ import (
 	"net/url"
 )
 
-// MaxPageBytes is the most that the jobs of a page have together, counting their
-// IDs, inputs, outputs and JSON. A page ends early, with HasMore set, ahead of the
-// job that would pass it. The first job of a page is there whatever its size.
+// MaxPageBytes is the largest size of the jobs of a page together, in bytes of their
+// IDs, inputs, outputs and JSON. A page ends before the job that would exceed it, and
+// then has HasMore set. A page holds at least one job, whatever its size.
 const MaxPageBytes = 16 << 20
 
 // A Page is the answer to one Query: some jobs in the order asked for, all of
 // one snapshot.
 type Page struct {
-	// Jobs share memory in pieces of up to 4 KiB: who keeps a few jobs of many pages
-	// for long keeps these too, and may want to copy what is needed of them.
+	// Jobs share memory in pieces of up to 4 KiB. A job that is kept keeps its whole
+	// piece: a program that keeps a few jobs of many pages for long may want to copy
+	// what it needs of them.
 	Jobs []Job
-	// HasMore reports whether jobs that match lie further on in the direction
-	// of travel: past the last job, or for a query with Before alone, ahead of
-	// the first.
+	// HasMore reports whether more jobs match: past the last job, or for a query with
+	// Before alone, ahead of the first.
 	HasMore bool
 }
 
@@ -50,23 +50,23 @@ func (p Page) Prev(q Query) (Query, bool) {
 	return q, true
 }
 
-// maxLinkInput is how long the input of a query is in a link, in bytes of the URL.
-// A longer one is linked by its hash, so that what a server answers it also takes.
+// maxLinkInput is the longest input in a link, in bytes of the URL. A longer one is
+// linked by its hash, so that servers and proxies accept the URL.
 const maxLinkInput = 1000
 
 // Link returns the value of the Link header (RFC 8288) of p, which q gave: the URLs
-// of the pages next to it, and "" if there are none. The URLs are base with the
-// parameters of the queries that Next and Prev return; base has none. An input that
-// makes a URL long stands in it as its SHA-256. Each URL has at most 1,500 bytes
-// more than base.
+// of the next and the previous page, or "" if there are none. A URL is base, which
+// must have no parameters, with those of the query that Next or Prev returns. A long
+// input is replaced by its SHA-256, so that no URL is more than 1,500 bytes longer
+// than base.
 func (p Page) Link(base string, q Query) string {
 	next, hasNext := p.Next(q)
 	prev, hasPrev := p.Prev(q)
 	if !hasNext && !hasPrev {
 		return ""
 	}
-	// What the two have in common stands behind the cursors, in the order of the
-	// names that url.Values are encoded in.
+	// The parameters that both URLs have come after the cursors, as url.Values are
+	// sorted by name.
 	q.After, q.Before = "", ""
 	if len(url.QueryEscape(q.Input)) > maxLinkInput {
 		sum := sha256.Sum256([]byte(q.Input))
@@ -86,8 +86,8 @@ func (p Page) Link(base string, q Query) string {
 	return string(b)
 }
 
-// appendLink appends the URL of the page that the cursors of q ask for. IDs stand in
-// URLs as they are.
+// appendLink appends the URL of the page that the cursors of q ask for. IDs need no
+// escapes in a URL.
 func appendLink(dst []byte, base string, q Query, rest string) []byte {
 	dst = append(append(dst, '<'), base...)
 	separator := byte('?')

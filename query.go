@@ -48,17 +48,16 @@ func ParseOrder(word string) (Order, error) {
 // A Query selects jobs and the page of them to read. The zero value is the
 // documented default: every job, newest first, 20 of them.
 //
-// After and Before are positions, not look-ups: the ID of a job that was
-// deleted, never existed or does not match the filter marks its place all the
-// same. The package documentation says what each combination reads.
+// After and Before are positions: a job with that ID need not exist or match the
+// filter. The package documentation says what each combination reads.
 type Query struct {
 	Kind   Kind   // any of these kinds; zero is any
 	Status Status // any of these statuses; zero is any
 	Input  string // exactly this input, byte for byte; empty is any
 
-	// InputSHA256 is the short form of a long Input: jobs whose input has this
-	// SHA-256, in 64 hexadecimal digits. Empty is any. A query has Input or
-	// InputSHA256, not both.
+	// InputSHA256 is the short form of a long Input: it selects the jobs whose input
+	// has this SHA-256, in 64 hexadecimal digits. Empty is any. A query must not have
+	// both Input and InputSHA256.
 	InputSHA256 string
 
 	Limit  int // 1 to MaxLimit jobs; zero is DefaultLimit
@@ -110,10 +109,12 @@ func limitError(value string) error {
 }
 
 // ParseQuery reads the documented parameters kind, status, input, input_sha256,
-// limit, after, before and order from values. An empty value means that the parameter is not
-// given, and other parameters are ignored. Kind and status may be repeated to
-// name a set. Everything else fails with a FieldError that names the parameter:
-// a value that is not documented, or another parameter given twice.
+// limit, after, before and order from values. Other parameters are ignored. An empty
+// value means that the parameter is not given. Kind and status may be repeated to
+// name a set.
+//
+// It fails with a FieldError that names the parameter for a value that is not
+// documented, and for any other parameter that is given twice.
 func ParseQuery(values url.Values) (Query, error) {
 	var q Query
 	for _, word := range values["kind"] {
@@ -165,8 +166,8 @@ func ParseQuery(values url.Values) (Query, error) {
 	return q, nil
 }
 
-// parseLimit reads a limit: decimal digits alone, no sign, no exponent, and
-// unlike in Go, where it is the default, no zero.
+// parseLimit reads a limit: decimal digits, without a sign or an exponent. Zero, which
+// is the default in a Query, is refused.
 func parseLimit(word string) (int, error) {
 	n, err := strconv.ParseUint(word, 10, 16)
 	if err != nil || n < 1 || n > MaxLimit || word[0] == '0' {
@@ -175,8 +176,8 @@ func parseLimit(word string) (int, error) {
 	return int(n), nil
 }
 
-// Values returns the parameters that ParseQuery reads q back from. What has its
-// default value is left out.
+// Values returns the parameters of q, without those that have their default value.
+// ParseQuery makes the same query of them.
 func (q Query) Values() url.Values {
 	values := url.Values{}
 	for _, kind := range q.Kind.Kinds() {
@@ -234,7 +235,7 @@ func (q *Query) admits(j *Job) bool {
 	return j.Kind&q.kinds() != 0 && j.Status&q.statuses() != 0
 }
 
-// backward reports whether q reads away from Before, against its order.
+// backward reports whether q is read from Before on, against its order.
 func (q Query) backward() bool { return q.Before != "" && q.After == "" }
 
 func (q Query) limit() int {
@@ -244,8 +245,8 @@ func (q Query) limit() int {
 	return q.Limit
 }
 
-// kinds and statuses return the set that q asks for, every member when it asks
-// for none, so that naming all and naming none are the same.
+// kinds and statuses return the set that q asks for. A query that names none asks
+// for all.
 func (q *Query) kinds() Kind {
 	if q.Kind == 0 {
 		return allKinds

@@ -12,8 +12,8 @@ import (
 	"github.com/jobstore/jobstore"
 )
 
-// calls returns every method of f as a call that would succeed on a store that
-// holds job_a, apart from what ctx says.
+// calls returns a call of every method of f. Each succeeds on a store that holds
+// job_a, unless its context has ended.
 func calls(f *fixture) map[string]func(ctx context.Context) error {
 	return map[string]func(context.Context) error{
 		"Create": func(ctx context.Context) error { return f.Create(ctx, newJob("")) },
@@ -151,7 +151,7 @@ func testBadIDs(t *testing.T, open Factory) {
 	require.Zero(t, f.stats().Jobs)
 }
 
-// testNilArguments passes nil wherever it fits.
+// testNilArguments passes nil for every argument that can be nil.
 func testNilArguments(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	f.put(newJob("job_a"))

@@ -64,8 +64,8 @@ func testCreateStamps(t *testing.T, open Factory) {
 	}
 }
 
-// testCreateMigrates moves jobs of the past in among new ones: they keep the time
-// of their creation, and their IDs stand where that belongs.
+// testCreateMigrates creates jobs of the past beside a new one. They keep the time of
+// their creation, and their IDs sort by it.
 func testCreateMigrates(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	now := f.clock.Now()
@@ -113,8 +113,8 @@ func testMintedOnly(t *testing.T, open Factory) {
 	requireField(t, f.Put(t.Context(), &changed), "id")
 }
 
-// testClocks has the clock say times that no job can have: the calls that would
-// store them fail, and the store goes on once the clock is right.
+// testClocks sets the clock to times that no job can have. The calls that would store
+// them fail, and succeed once the clock is right.
 func testClocks(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	f.create(newJob("job_a"))
@@ -151,8 +151,8 @@ func testClocks(t *testing.T, open Factory) {
 	}
 }
 
-// testCreateMints mints within a millisecond, over a clock that steps back and
-// over a reopen, beside jobs that were put with IDs of the future.
+// testCreateMints mints IDs within one millisecond, after the clock has stepped back,
+// and after a reopen, in a store that also holds a job with an ID of the future.
 func testCreateMints(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	f.put(newJob(jobstore.FirstID(f.clock.Now().Add(time.Hour))))
@@ -240,14 +240,14 @@ func testPutReplaces(t *testing.T, open Factory) {
 	jobs := skewed(50)
 	f.put(jobs...)
 	m := newModel(jobs...)
-	// Every job becomes what another one was.
+	// Every job gets the fields of another one.
 	others := skewed(51)
 	for i := range jobs {
 		others[i].ID = jobs[len(jobs)-1-i].ID
 	}
 	f.put(others...)
 	m.put(others...)
-	// The last of several with one ID counts.
+	// Of several jobs with one ID, the last one counts.
 	first, last := newJob("job_0007"), newJob("job_0007")
 	first.Kind, last.Kind = jobstore.KindAnimation, jobstore.KindAdaptiveVideo
 	f.put(first, newJob("job_0008"), last)

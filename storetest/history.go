@@ -14,8 +14,8 @@ import (
 	"github.com/jobstore/jobstore"
 )
 
-// testHistories does random things to a store and to a model, and compares them
-// after each.
+// testHistories applies random changes to a store and to a model, and compares the
+// two after each.
 func testHistories(t *testing.T, open Factory) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := &history{fixture: temporaryFixture(t, open), model: newModel()}
@@ -38,7 +38,7 @@ func (h *history) Check(t *rapid.T) {
 	requireStats(t, h.model, h.stats())
 }
 
-// Create makes up to eight jobs, some with an ID that may be taken.
+// Create creates up to eight jobs, some with an ID that may be taken.
 func (h *history) Create(t *rapid.T) {
 	now := h.clock.step(time.Duration(rapid.IntRange(-3, 5).Draw(t, "clock")) * time.Millisecond)
 	drafts := rapid.SliceOfN(rapid.Custom(drawJob), 1, 8).Draw(t, "jobs")
@@ -77,7 +77,7 @@ func (h *history) Create(t *rapid.T) {
 	}
 }
 
-// Put puts up to eight jobs, some of them over others.
+// Put puts up to eight jobs, some of which replace others.
 func (h *history) Put(t *rapid.T) {
 	drafts := rapid.SliceOfN(rapid.Custom(drawJob), 1, 8).Draw(t, "jobs")
 	jobs := make([]*jobstore.Job, len(drafts))
@@ -91,7 +91,7 @@ func (h *history) Put(t *rapid.T) {
 	h.model.put(jobs...)
 }
 
-// PutMany puts enough jobs to grow a tree, over some that there are.
+// PutMany puts enough jobs to grow a tree. Some replace others.
 func (h *history) PutMany(t *rapid.T) {
 	n := rapid.IntRange(1, 400).Draw(t, "n")
 	rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
@@ -126,13 +126,13 @@ func (h *history) Update(t *rapid.T) {
 	require.Equal(t, want, asRead(got))
 }
 
-// Delete deletes up to five jobs, some of which there are not.
+// Delete deletes up to five jobs, some of which do not exist.
 func (h *history) Delete(t *rapid.T) {
 	victims := rapid.SliceOfN(rapid.Custom(h.drawPosition), 1, 5).Draw(t, "ids")
 	h.remove(t, victims)
 }
 
-// DeleteMany deletes a range of jobs, so that pages fall empty.
+// DeleteMany deletes a range of jobs, so that pages become empty.
 func (h *history) DeleteMany(t *rapid.T) {
 	if len(h.model.jobs) == 0 {
 		t.Skip("nothing to delete")
@@ -187,7 +187,7 @@ func (h *history) Count(t *rapid.T) {
 	require.EqualValues(t, len(h.model.between(q)), h.count(q), "count %s", describe(q))
 }
 
-// ReadEverything reads every job, by every way.
+// ReadEverything reads every job, by its ID and by every filter.
 func (h *history) ReadEverything(t *rapid.T) {
 	for _, j := range h.model.jobs {
 		require.Equal(t, j, h.get(j.ID))
@@ -197,8 +197,8 @@ func (h *history) ReadEverything(t *rapid.T) {
 	}
 }
 
-// oddIDs are neighbours in the order of bytes, prefixes of each other, of the
-// greatest length, and the like of TypeIDs.
+// oddIDs are neighbours in the order of bytes, prefixes of each other, IDs of the
+// greatest length, and IDs that resemble TypeIDs.
 var oddIDs = []jobstore.ID{
 	"job_-", "job__", "job_0", "job_00", "job_A", "job_a", "job_a-", "job_a0", "job_aa", "job_b", "job_z", "job_zz",
 	"job_abc123", "job_job_a", "job_008", "job_01h455vb4pex5vsknk084sn02q", "job_01h455vb4pex5vsknk084sn02",
@@ -254,7 +254,7 @@ func (h *history) drawStored(t *rapid.T) jobstore.ID {
 	return rapid.SampledFrom(ids(h.model.jobs)).Draw(t, "stored ID")
 }
 
-// drawPosition returns an ID that is in the store, was, or never was.
+// drawPosition returns an ID that is in the store, was in it, or never was.
 func (h *history) drawPosition(t *rapid.T) jobstore.ID {
 	switch n := rapid.IntRange(0, 3).Draw(t, "sort of position"); {
 	case n <= 1 && len(h.model.jobs) > 0:

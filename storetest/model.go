@@ -12,8 +12,8 @@ import (
 	"github.com/jobstore/jobstore"
 )
 
-// A model is a store as its documentation words it, with no thought of speed:
-// the jobs in a slice sorted by ID. It shares no code with the library.
+// A model is a store that does what the documentation says in the simplest way: its
+// jobs are a slice sorted by ID. It shares no code with the library.
 type model struct {
 	jobs []jobstore.Job // as Get returns them, sorted by ID
 }
@@ -181,5 +181,5 @@ func ids(jobs []jobstore.Job) []jobstore.ID {
 	return list
 }
 
-// describe returns q as the URL parameters that say the same.
+// describe returns q as URL parameters.
 func describe(q jobstore.Query) string { return "?" + q.Values().Encode() }

@@ -65,8 +65,8 @@ func testDescIsAscReversed(t *testing.T, open Factory) {
 	}
 }
 
-// testBeforeIsThePageAhead asks for what stands before the first job of a page
-// and gets the page ahead of it.
+// testBeforeIsThePageAhead lists before the first job of a page, and gets the page
+// ahead of it.
 func testBeforeIsThePageAhead(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	f.put(skewed(150)...)
@@ -82,8 +82,8 @@ func testBeforeIsThePageAhead(t *testing.T, open Factory) {
 	}
 }
 
-// testFiltersIntersect compares each combination of filters with what its
-// filters have in common when they are asked one by one.
+// testFiltersIntersect compares the answer to each combination of filters with the
+// jobs that all its filters, asked one by one, have in common.
 func testFiltersIntersect(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	f.put(skewed(150)...)
@@ -101,8 +101,8 @@ func testFiltersIntersect(t *testing.T, open Factory) {
 	}
 }
 
-// testPageBytes lists jobs of which a page holds fewer than its limit, because they
-// are large: alone, in a row, and among small ones.
+// testPageBytes lists jobs that are so large that a page holds fewer than its limit.
+// Large jobs stand alone, in a row, and among small ones.
 func testPageBytes(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	const most = jobstore.MaxJSON
@@ -153,8 +153,8 @@ func testPageBytes(t *testing.T, open Factory) {
 	require.LessOrEqual(t, plan.Examined, plan.Fetched+1+2*plan.Branches, "%s", plan)
 }
 
-// testPrevWalksBack goes back by Prev from behind the last job and meets every
-// job that the way forward met.
+// testPrevWalksBack goes back by Prev from behind the last job. It meets the same jobs
+// as a walk forward.
 func testPrevWalksBack(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	jobs := skewed(150)

@@ -24,8 +24,8 @@ func testBoundSkewed(t *testing.T, open Factory) {
 	requireBound(t, open, skewed(1500), filters())
 }
 
-// testBoundRareIntersection makes kind and status common, each alone, and their
-// intersection a few jobs at one end or the other.
+// testBoundRareIntersection has many jobs of one kind, and many of one status, but few
+// of both, which stand at one end.
 func testBoundRareIntersection(t *testing.T, open Factory) {
 	for _, rare := range []int{0, 1490} {
 		jobs := numbered(1500)
@@ -108,7 +108,7 @@ func requirePlan(t *testing.T, f *fixture, m *model, q jobstore.Query) {
 	}
 }
 
-// testNothingMatches asks for what the counters prove that there is none of.
+// testNothingMatches asks for jobs that do not exist, as the counters prove.
 func testNothingMatches(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	requirePlan(t, f, newModel(), jobstore.Query{})

@@ -7,12 +7,10 @@ import (
 	"strings"
 )
 
-// Members checks text, which must be one JSON object, as Check does, and calls member
-// for each member of it, in their order, with its name and the text of its value. It
-// returns the first error: an *Error of its own, or one of member. Nesting is counted
-// from the value of a member.
-//
-// Names are decoded and otherwise as they are: two of them may be the same.
+// Members checks text as Check does. The text must be one JSON object. For each member
+// of it, in their order, Members calls member with the decoded name and the text of the
+// value. Names may repeat. It returns the first error, which is an *Error or one that
+// member returned. A member's value, if it is an array or object, has depth 1.
 func Members(text []byte, member func(name string, value []byte) error) error {
 	s := scanner{text: text}
 	if !s.byte('{', "an object must start here") {
@@ -47,7 +45,7 @@ func Members(text []byte, member func(name string, value []byte) error) error {
 	return nil
 }
 
-// Unquote returns what the JSON string text, which Check has let pass, stands for.
+// Unquote returns the value of a JSON string. Check must have accepted text.
 func Unquote(text []byte) (s string) {
 	if inner := text[1 : len(text)-1]; bytes.IndexByte(inner, '\\') < 0 {
 		return string(inner)
@@ -56,8 +54,8 @@ func Unquote(text []byte) (s string) {
 	return s
 }
 
-// pathTo returns the path of the value in which a text has a fault, given what
-// stands ahead of it. A long path is cut in its middle.
+// pathTo returns the path of the value in which a text has a fault. ahead is the text
+// before the fault. A long path is shortened in its middle.
 func pathTo(ahead []byte) string {
 	var open []step
 	for i := 0; i < len(ahead); i++ {
@@ -106,7 +104,7 @@ type step struct {
 	index  int
 }
 
-// word returns a name as it stands in a path: in quotes, unless it is one plain word.
+// word returns a name as it is written in a path: in quotes, unless it is a plain word.
 func word(name string) string {
 	plain := func(c rune) bool {
 		return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' || c == '-'

@@ -1,8 +1,9 @@
-// Package strictjson checks JSON text as RFC 8259 has it, and three things more: it
-// is valid UTF-8, no string holds half a surrogate pair, and its nesting has a bound.
-// Text that passes means the same to every reader, and any reader can take it.
+// Package strictjson checks that text is JSON (RFC 8259), that it is valid UTF-8, that
+// no string holds half a surrogate pair, and that it is not nested too deep. Every
+// reader can read such text, and all understand the same.
 //
-// encoding/json lets all three pass, and changes what it does not like to U+FFFD.
+// encoding/json accepts text that breaks the last three rules, and replaces invalid
+// characters by U+FFFD.
 package strictjson
 
 import (
@@ -10,7 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is how deep values may be nested: an array or object in nothing is at
+// MaxDepth is the deepest nesting. An array or object that is inside no other has
 // depth 1.
 const MaxDepth = 1000
 
@@ -60,8 +61,8 @@ func Check(text []byte) *Error {
 	return s.error()
 }
 
-// A scanner steps through a text. Its methods return false at the first fault, and
-// leave the place and the reason behind.
+// A scanner steps through a text. Its methods return false at the first fault, whose
+// place and reason are then in the scanner.
 type scanner struct {
 	text   []byte
 	at     int
@@ -98,7 +99,7 @@ func (s *scanner) byte(c byte, reason string) bool {
 	return true
 }
 
-// value passes over the value that starts where s stands.
+// value passes over the value that starts at s.
 func (s *scanner) value() bool {
 	var stack [MaxDepth]byte // the closing bracket of each open array and object
 	depth := 0
@@ -203,7 +204,7 @@ func (s *scanner) word(word string) bool {
 	return true
 }
 
-// plain tells the bytes of a string that stand for themselves alone.
+// plain says which bytes of a string are a character by themselves.
 var plain = func() (is [256]bool) {
 	for c := byte(' '); c < utf8.RuneSelf; c++ {
 		is[c] = c != '"' && c != '\\'
@@ -211,7 +212,7 @@ var plain = func() (is [256]bool) {
 	return is
 }()
 
-// string passes over a string, on whose first quote s stands.
+// string passes over a string. s is at its first quote.
 func (s *scanner) string() bool {
 	text, i := s.text, s.at+1
 	for i < len(text) {
@@ -241,9 +242,8 @@ func (s *scanner) string() bool {
 	return s.fail(i, reasonEnd)
 }
 
-// escape returns the length of the escape sequence that text starts with, of two
-// that stand for one character together. It returns 0 and the reason for what is
-// none.
+// escape returns the length of the escape sequence that text starts with. Two that
+// make up one character count together. It returns 0 and the reason if there is none.
 func escape(text []byte) (length int, reason string) {
 	if len(text) < 2 {
 		return 0, reasonEnd
@@ -288,7 +288,7 @@ func codeUnit(text []byte) (unit int, ok bool) {
 	return unit, true
 }
 
-// number passes over a number, on whose first character s stands.
+// number passes over a number. s is at its first character.
 func (s *scanner) number() bool {
 	if s.text[s.at] == '-' {
 		s.at++
