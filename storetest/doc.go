@@ -3,7 +3,7 @@
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(dir string, o storetest.Options) (storetest.Store, error) {
-//			return mystore.Open(filepath.Join(dir, "jobs"), mystore.Options{Now: o.Now})
+//			return mystore.Open(filepath.Join(dir, "jobs"), mystore.Options{Now: o.Now, MintedOnly: o.MintedOnly})
 //		})
 //	}
 //
