@@ -220,14 +220,11 @@ func (q *Query) inputSum() (sum [sha256.Size]byte, ok bool) {
 
 // admitsInput reports whether input is the one that q asks for.
 func (q *Query) admitsInput(input string) bool {
-	switch {
-	case q.Input != "":
-		return input == q.Input
-	case q.InputSHA256 != "":
-		want, _ := q.inputSum()
-		return sha256.Sum256([]byte(input)) == want
+	if q.InputSHA256 == "" {
+		return q.Input == "" || input == q.Input
 	}
-	return true
+	want, _ := q.inputSum()
+	return sha256.Sum256([]byte(input)) == want
 }
 
 // admits reports whether q's filter on kind and status lets j through.
