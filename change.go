@@ -14,9 +14,13 @@ import (
 // Create adds jobs in one transaction, all or none. A job without an ID gets a
 // minted one, greater than every ID minted before, so that jobs are listed in
 // the order in which they were committed. A job without a status is queued.
-// CreatedAt and UpdatedAt are set to the clock, StartedAt and FinishedAt too
-// when the status says so and they are zero. What was set is filled into jobs
-// once they are committed; until then, and after an error, they are untouched.
+// UpdatedAt is set to the clock. So is CreatedAt if it is zero, and StartedAt and
+// FinishedAt if they are zero and the status says that the job has started or
+// ended. What was set is filled into jobs once they are committed; until then, and
+// after an error, they are untouched.
+//
+// A migration gives CreatedAt, and an ID that NewID makes of it, so that its jobs
+// stand among the others by their age. With Options.MintedOnly no ID can be given.
 //
 // It fails with ErrExists when an ID is taken, a FieldError for a job that
 // cannot be stored, ErrFull, ErrReadOnly, ErrClosed, ErrCorrupt,
@@ -28,20 +32,9 @@ func (s *Store) Create(ctx context.Context, jobs ...*Job) error {
 	made := make([]Job, len(jobs))
 	op := &operation{jobs: len(jobs)}
 	for i, j := range jobs {
-		if j == nil {
-			return inJob(jobs, i, fieldError("job", "", "is nil"))
-		}
-		made[i] = *j
-		if made[i].Status == 0 {
-			made[i].Status = StatusQueued
-		}
-		if err := made[i].validate(); err != nil {
+		var err error
+		if made[i], err = j.Draft(s.options.MintedOnly); err != nil {
 			return inJob(jobs, i, err)
-		}
-		if j.ID != "" {
-			if err := j.ID.validate("id"); err != nil {
-				return inJob(jobs, i, err)
-			}
 		}
 		op.bytes += made[i].size()
 	}
@@ -65,6 +58,9 @@ func (s *Store) Create(ctx context.Context, jobs ...*Job) error {
 }
 
 func (g *group) create(jobs []Job) error {
+	if err := ValidateClock(g.now); err != nil {
+		return err
+	}
 	var given map[ID]bool
 	for i := range jobs {
 		id := jobs[i].ID
@@ -85,8 +81,7 @@ func (g *group) create(jobs []Job) error {
 		if j.ID == "" {
 			j.ID = g.mint()
 		}
-		j.CreatedAt = g.now
-		j.stamp(g.now)
+		j.StampCreated(g.now)
 		var err error
 		if values[i], err = j.encode(); err != nil {
 			return err
@@ -103,7 +98,8 @@ func (g *group) create(jobs []Job) error {
 // Put inserts jobs exactly as they are given, or puts them in the place of those
 // that have their IDs, in one transaction, all or none: it is for imports and
 // mirrors. Of several jobs with one ID the last one counts. Nothing is stamped,
-// and the jobs themselves are not touched.
+// and the jobs themselves are not touched. With Options.MintedOnly, Put only
+// replaces jobs.
 //
 // It fails with a FieldError for a job that cannot be stored, ErrFull,
 // ErrReadOnly, ErrClosed, ErrCorrupt, ErrCommitUnknown, or the error of ctx.
@@ -161,6 +157,9 @@ func (g *group) replace(puts []put) error {
 		var err error
 		if puts[i].old, err = g.find(puts[i].id); err != nil {
 			return err
+		}
+		if puts[i].old == nil && g.store.options.MintedOnly {
+			return errGivenID(puts[i].id)
 		}
 	}
 	for i := range puts {
@@ -232,8 +231,11 @@ func (s *Store) tryUpdate(ctx context.Context, id ID, fn func(*Job) error) (Job,
 		if !bytes.Equal(now, stored) {
 			return errChanged
 		}
+		if err := ValidateClock(g.now); err != nil {
+			return err
+		}
 		updated = job
-		updated.stamp(g.now)
+		updated.StampUpdated(g.now)
 		value, err := updated.encode()
 		if err != nil {
 			return err

@@ -12,48 +12,6 @@ import (
 	"github.com/jobstore/jobstore/internal/record"
 )
 
-// A Page is the answer to one Query: some jobs in the order asked for, all of
-// one snapshot.
-type Page struct {
-	// Jobs share memory in pieces of up to 4 KiB: who keeps a few jobs of many pages
-	// for long keeps these too, and may want to copy what is needed of them.
-	Jobs []Job
-	// HasMore reports whether jobs that match lie further on in the direction
-	// of travel: past the last job, or for a query with Before alone, ahead of
-	// the first.
-	HasMore bool
-}
-
-// Next returns the query for the page after p, which q gave, and false when there
-// is none. A page that was read with Before alone always has one, though nothing
-// may be left in it: it starts past the last job of p.
-func (p Page) Next(q Query) (Query, bool) {
-	if len(p.Jobs) == 0 || !q.backward() && !p.HasMore {
-		return Query{}, false
-	}
-	if q.backward() {
-		q.Before = ""
-	}
-	q.After = p.Jobs[len(p.Jobs)-1].ID
-	return q, true
-}
-
-// Prev returns the query for the page ahead of p, which q gave, and false when
-// there is none. There is none ahead of a page without cursors, nor of one with
-// both: the end of a range cannot be asked for. A page that was read with After
-// alone always has one, though nothing may be left in it.
-func (p Page) Prev(q Query) (Query, bool) {
-	if len(p.Jobs) == 0 || q.After == "" && !q.backward() || q.backward() && !p.HasMore ||
-		q.After != "" && q.Before != "" {
-		return Query{}, false
-	}
-	q.After, q.Before = "", p.Jobs[0].ID
-	return q, true
-}
-
-// backward reports whether q reads away from Before, against its order.
-func (q Query) backward() bool { return q.Before != "" && q.After == "" }
-
 // bounds returns the range of q, read in its order.
 func (q Query) bounds() index.Bounds {
 	var after, before string
@@ -67,6 +25,15 @@ func (q Query) bounds() index.Bounds {
 		return index.Bounds{Low: after, High: before}
 	}
 	return index.Bounds{Low: before, High: after, Reverse: true}
+}
+
+// inputHash returns what the index knows the input by that q asks for.
+func (q *Query) inputHash(hashInput func(string) index.Hash) index.Hash {
+	if q.Input != "" {
+		return hashInput(q.Input)
+	}
+	sum, _ := q.inputSum()
+	return index.Hash(sum[:len(index.Hash{})])
 }
 
 // List returns the page of jobs that q selects. No match gives an empty page
@@ -197,13 +164,12 @@ func (r *pageReader) read(limit int) (Page, Plan, error) {
 		plan.Index = "none"
 		return page, plan, nil
 	}
-	if r.query.Input != "" {
-		r.hash = r.hashInput(r.query.Input)
-	}
+	r.hash = r.query.inputHash(r.hashInput)
 	if err := r.access.open(&r.scan, r.tree, r.hash, r.bounds); err != nil {
 		return Page{}, Plan{}, err
 	}
-	for len(page.Jobs) < limit {
+	ended, size := false, 0
+	for len(page.Jobs) < limit && !ended {
 		if err := r.gather(limit - len(page.Jobs)); err != nil {
 			return Page{}, Plan{}, err
 		}
@@ -224,10 +190,17 @@ func (r *pageReader) read(limit int) (Page, Plan, error) {
 			if !matches {
 				page.Jobs = page.Jobs[:n]
 				plan.Skipped++
+				continue
+			}
+			if size += page.Jobs[n].size(); size > MaxPageBytes && n > 0 {
+				page.Jobs[n] = Job{}
+				page.Jobs = page.Jobs[:n]
+				ended = true
+				break
 			}
 		}
 	}
-	page.HasMore = len(page.Jobs) == limit && r.scan.More()
+	page.HasMore = ended || len(page.Jobs) == limit && r.scan.More()
 	plan.Branches, plan.Examined, plan.Returned = r.scan.Branches, r.scan.Examined, len(page.Jobs)
 	return page, plan, nil
 }
@@ -288,7 +261,7 @@ func (r *pageReader) fetch(job *Job, hit *index.Hit) (matches bool, err error) {
 		return false, corruptf("%s index says %x of job %q, its record says %s, %s",
 			r.access.name, hit.Prefix, hit.ID, job.Kind, job.Status)
 	}
-	if r.query.Input == "" || job.Input == r.query.Input {
+	if r.query.admitsInput(job.Input) {
 		return true, nil
 	}
 	if r.hashInput(job.Input) != r.hash {

@@ -29,6 +29,16 @@
 // A page is one snapshot. From page to page no job is returned twice, and a job
 // that matches throughout is returned exactly once, whatever is written meanwhile.
 //
+// A page ends ahead of its Limit, with HasMore set, when its jobs would have more
+// than MaxPageBytes together.
+//
+// # IDs
+//
+// The store mints the ID of a job that has none. Minted IDs ascend in the order of
+// commits, so that a reader that goes on from the last ID it has seen misses no job.
+// IDs that callers give, such as those of NewID, can stand anywhere: a store with
+// Options.MintedOnly refuses them.
+//
 // # Cost
 //
 // A page costs about the same whatever the filter, the depth and the size of the

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Errors that the methods of a Store return, bare or wrapped; test for them
-// with errors.Is. No error of the storage engine underneath is ever returned.
+// Errors that the methods of a Store return, bare or wrapped. Test for them with
+// errors.Is. Errors of the storage engine are never returned.
 var (
 	// ErrNotFound is returned when a job with the given ID is not in the store.
 	ErrNotFound = errors.New("jobstore: job not found")
@@ -51,8 +51,8 @@ var (
 
 	// ErrCommitUnknown is returned when the operating system failed a write or
 	// a sync in the middle of a commit: the operation may or may not be in the
-	// file. The store refuses every later write with the same error, and goes
-	// on answering reads, until it is closed and opened again.
+	// file. The store refuses every later write with the same error, and still
+	// answers reads, until it is closed and opened again.
 	ErrCommitUnknown = errors.New("jobstore: commit failed, outcome unknown")
 )
 

@@ -6,6 +6,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/jobstore/jobstore"
 )
@@ -142,4 +143,42 @@ func ExamplePage_Next() {
 	// 4 limit=4
 	// 4 after=job_07&limit=4
 	// 2 after=job_03&limit=4
+}
+
+// A migration keeps the age of its jobs: CreatedAt is stored as given, and the ID of
+// that time sorts among the others.
+func ExampleNewID() {
+	ctx := context.Background()
+	store := must(jobstore.Open(filepath.Join(must(os.MkdirTemp("", "jobstore")), "jobs.db"), nil))
+	defer store.Close()
+
+	created := time.Date(2019, time.May, 1, 12, 0, 0, 0, time.UTC)
+	err := store.Create(ctx,
+		&jobstore.Job{Kind: jobstore.KindVideo, Input: "https://example.com/new.mp4"},
+		&jobstore.Job{
+			ID: jobstore.NewID(created), CreatedAt: created, Status: jobstore.StatusSucceeded,
+			Kind: jobstore.KindVideo, Input: "https://example.com/old.mp4",
+		})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for job, err := range store.All(ctx, jobstore.Query{Order: jobstore.Asc}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(job.Input)
+	}
+	// Output:
+	// https://example.com/old.mp4
+	// https://example.com/new.mp4
+}
+
+// The Link header of a page says where its neighbours are.
+func ExamplePage_Link() {
+	store := numbered()
+	defer store.Close()
+	q := jobstore.Query{Limit: 3, After: "job_08"}
+	page := must(store.List(context.Background(), q))
+	fmt.Println(page.Link("https://example.com/jobs", q))
+	// Output: <https://example.com/jobs?after=job_05&limit=3>; rel="next", <https://example.com/jobs?before=job_07&limit=3>; rel="prev"
 }

@@ -4,14 +4,12 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"time"
-
-	"github.com/jobstore/jobstore/internal/record"
 )
 
 const (
-	idPrefix       = record.IDPrefix
-	maxSuffixLen   = 64 // bytes after the prefix
-	typeIDLen      = 26 // characters of a TypeID's suffix
+	idPrefix       = "job_" // as record.IDPrefix
+	maxSuffixLen   = 64     // bytes after the prefix
+	typeIDLen      = 26     // characters of a TypeID's suffix
 	typeIDAlphabet = "0123456789abcdefghjkmnpqrstvwxyz"
 	maxTypeIDMilli = 1<<48 - 1
 )
@@ -19,8 +17,8 @@ const (
 // An ID names a job: "job_" and 1 to 64 characters of [0-9A-Za-z_-]. Jobs are
 // sorted by the bytes of their IDs.
 //
-// IDs that the store mints are TypeIDs: a UUIDv7 in 26 characters of Crockford
-// base32, so that the order of their bytes is the order of their creation.
+// The store mints TypeIDs: a UUIDv7 in 26 characters of Crockford base32. The order
+// of their bytes is the order of their creation.
 type ID string
 
 // ParseID checks that s has the form of an ID. It fails with a FieldError.
@@ -32,10 +30,26 @@ func ParseID(s string) (ID, error) {
 	return id, nil
 }
 
-// FirstID returns the smallest ID that the store could mint in the
-// millisecond of t. As a cursor is a position and need not exist, it turns a
-// time into a cursor: in ascending order, After FirstID(t) starts at t. Times
-// before 1970 give the first ID of 1970, times after the year 10889 the last.
+// NewID mints an ID for a job that was created at t. It is for migrations: a job of
+// the past gets an ID that sorts by its age. New jobs need no NewID, as a store mints
+// their IDs.
+//
+// An ID has 74 random bits, so that no two are the same. IDs of one millisecond are in
+// random order. An ID holds times from 1970 to the year 10889: a time before or after
+// that gives the first or the last millisecond.
+func NewID(t time.Time) ID { return drawTypeID(clampMilli(t)).id() }
+
+// MintID mints the ID of a job that is created at now. The ID is greater than last,
+// the one that was minted before it; last is empty for the first. It is for engines.
+func MintID(last ID, now time.Time) ID {
+	u, _ := parseTypeID(last)
+	return u.next(now).id()
+}
+
+// FirstID returns the smallest ID that can be minted in the millisecond of t. It is
+// the cursor for a time, as no job needs to have the ID of a cursor: in ascending
+// order, After FirstID(t) starts at t. A time before 1970 gives the first ID of 1970,
+// a time after the year 10889 that of its last millisecond.
 func FirstID(t time.Time) ID {
 	return typeID{hi: uint64(clampMilli(t))<<16 | uuidVersion, lo: uuidVariant}.id()
 }
@@ -72,7 +86,7 @@ func isSuffixByte(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' || c == '-'
 }
 
-// suffix returns what stands for id in keys.
+// suffix returns id without its prefix, as it is in keys.
 func (id ID) suffix() string { return string(id[len(idPrefix):]) }
 
 // A typeID is a UUIDv7 as its two big-endian halves. The layout is that of RFC
@@ -136,18 +150,23 @@ var typeIDDigits = func() (digits [256]byte) {
 	return digits
 }()
 
+// drawTypeID returns an ID of this millisecond with random bits.
+func drawTypeID(milli int64) typeID {
+	return typeID{
+		hi: uint64(milli)<<16 | uuidVersion | rand.Uint64()&randAMask,
+		lo: uuidVariant | rand.Uint64()&randBMask,
+	}
+}
+
 // next returns an ID for a job created at now that is greater than u, the one
 // minted before it. In a new millisecond its 74 random bits are drawn afresh.
 // In the same one, or when the clock has stepped back, they are counted up from
-// u by a random step (RFC 9562, section 6.2, method 2), which keeps both the
-// order and the guessing hard; a count that overflows takes the next millisecond.
+// u by a random step (RFC 9562, section 6.2, method 2): the order is kept, and the
+// next ID cannot be guessed. A count that overflows takes the next millisecond.
 func (u typeID) next(now time.Time) typeID {
 	milli := clampMilli(now)
 	if milli > u.milli() {
-		return typeID{
-			hi: uint64(milli)<<16 | uuidVersion | rand.Uint64()&randAMask,
-			lo: uuidVariant | rand.Uint64()&randBMask,
-		}
+		return drawTypeID(milli)
 	}
 	randA := u.hi & randAMask
 	randB := u.lo&randBMask + 1 + uint64(rand.Uint32())

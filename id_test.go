@@ -117,6 +117,54 @@ func TestMintedAgainstFirstID(t *testing.T) {
 	}
 }
 
+// TestNewID mints IDs of any time: they say it, stand where it belongs, and differ.
+func TestNewID(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		at := time.UnixMilli(rapid.Int64Range(0, 1<<48-1).Draw(t, "ms"))
+		first, second := jobstore.NewID(at), jobstore.NewID(at.Add(999*time.Microsecond))
+		require.NotEqual(t, first, second)
+		for _, id := range []jobstore.ID{first, second} {
+			_, err := jobstore.ParseID(string(id))
+			require.NoError(t, err)
+			got, ok := id.Time()
+			require.True(t, ok)
+			require.Equal(t, at.UTC(), got)
+			require.LessOrEqual(t, jobstore.FirstID(at), id)
+			if at.UnixMilli() < 1<<48-1 {
+				require.Less(t, id, jobstore.FirstID(at.Add(time.Millisecond)))
+			}
+		}
+	})
+	for _, c := range []struct{ at, want time.Time }{
+		{time.Time{}, time.UnixMilli(0)}, {time.UnixMilli(-1), time.UnixMilli(0)},
+		{time.UnixMilli(1 << 48), time.UnixMilli(1<<48 - 1)}, {time.Unix(1<<62, 0), time.UnixMilli(1<<48 - 1)},
+	} {
+		got, ok := jobstore.NewID(c.at).Time()
+		require.True(t, ok)
+		require.True(t, c.want.Equal(got), "%s gives %s", c.at, got)
+	}
+	many := map[jobstore.ID]bool{}
+	for range 100_000 {
+		many[jobstore.NewID(time.UnixMilli(1))] = true
+	}
+	require.Len(t, many, 100_000)
+}
+
+// TestMintID holds what engines mint with to the order of IDs, whatever the clock
+// does and whatever was minted last.
+func TestMintID(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var last jobstore.ID
+		for range rapid.IntRange(1, 50).Draw(t, "n") {
+			at := time.UnixMilli(rapid.Int64Range(0, 3).Draw(t, "ms"))
+			next := jobstore.MintID(last, at)
+			require.Less(t, last, next)
+			require.LessOrEqual(t, jobstore.FirstID(at), next)
+			last = next
+		}
+	})
+}
+
 // TestMintMillion mints a million IDs under a clock that stands still, steps
 // back and jumps ahead, in a store that is opened again now and then. Each is
 // greater than the one before.

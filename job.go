@@ -6,8 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/jobstore/jobstore/index"
-	"github.com/jobstore/jobstore/internal/record"
+	"github.com/jobstore/jobstore/internal/strictjson"
 )
 
 // Bounds of a job's fields, in bytes.
@@ -17,11 +16,18 @@ const (
 	MaxJSON   = 4 << 20  // longest Options, Metadata, Error and Tasks together
 )
 
+// MaxJSONDepth is the deepest nesting of Options, Metadata, Error and Tasks, each by
+// itself. An array or object that is inside no other has depth 1.
+const MaxJSONDepth = strictjson.MaxDepth
+
 // A Job is one media job, with the fields that the API documents. Its JSON form
 // is the documented object.
 //
-// All text is valid UTF-8. Timestamps are kept to the millisecond and read back
-// in UTC; the zero time stands for null, for what has not happened.
+// All text is valid UTF-8, and no string in the JSON holds half a surrogate pair.
+//
+// Timestamps are kept to the millisecond and read back in UTC. The zero time means
+// that something has not happened, and is null in JSON. All other times are from
+// 0001-01-01T00:00:00.001Z to 9999-12-31T23:59:59.999Z.
 type Job struct {
 	ID     ID
 	Kind   Kind   // exactly one
@@ -51,7 +57,7 @@ func (j *Job) Validate() error {
 	return j.validate()
 }
 
-// validate checks everything but the ID, which Create may have to make.
+// validate checks everything but the ID: a draft may have none yet.
 func (j *Job) validate() error {
 	if err := j.Kind.validateOne(); err != nil {
 		return err
@@ -77,7 +83,7 @@ func (j *Job) validateRest() error {
 		name   string
 		raw    json.RawMessage
 		open   byte   // the first character that is allowed, or 0 for any
-		absent string // what is read where there is none; it takes no room
+		absent string // how an absent value is read; it does not count towards MaxJSON
 		form   string
 	}{
 		{"options", j.Options, '{', "{}", "a JSON object"},
@@ -91,12 +97,11 @@ func (j *Job) validateRest() error {
 		if total += len(f.raw); total > MaxJSON {
 			return fieldError(f.name, "", "is too long: options, metadata, error and tasks may have %d bytes together", MaxJSON)
 		}
-		first := bytes.TrimLeft(f.raw, " \t\r\n")[:1]
-		if f.open != 0 && first[0] != f.open || !json.Valid(f.raw) {
+		if first := bytes.TrimLeft(f.raw, " \t\r\n")[0]; f.open != 0 && first != f.open {
 			return fieldError(f.name, string(f.raw), "must be %s", f.form)
 		}
-		if !utf8.Valid(f.raw) {
-			return fieldError(f.name, "", "must be valid UTF-8")
+		if fault := strictjson.Check(f.raw); fault != nil {
+			return fieldError(f.name, string(f.raw), "must be %s: %s", f.form, faultAt(f.name, f.name+fault.Path, fault))
 		}
 	}
 	for _, f := range []struct {
@@ -106,8 +111,8 @@ func (j *Job) validateRest() error {
 		{"created_at", j.CreatedAt}, {"started_at", j.StartedAt},
 		{"finished_at", j.FinishedAt}, {"updated_at", j.UpdatedAt},
 	} {
-		if year := f.time.Year(); year < 1 || year > 9999 {
-			return fieldError(f.name, "", "must be in the years 1 to 9999")
+		if !f.time.IsZero() && !isJobTime(f.time) {
+			return fieldError(f.name, f.time.String(), jobTimes)
 		}
 	}
 	return nil
@@ -122,86 +127,75 @@ func validateText(field, s string, longest int) error {
 	if len(s) > longest {
 		return fieldError(field, s, "is too long: %d bytes, %d are allowed", len(s), longest)
 	}
-	if !utf8.ValidString(s) {
-		return fieldError(field, "", "must be valid UTF-8")
+	if i := invalidUTF8(s); i >= 0 {
+		return fieldError(field, "", "must be valid UTF-8: byte %d is not", i)
 	}
 	return nil
 }
 
-// isNull reports whether raw stands for nothing: absent, or the word null.
+// invalidUTF8 returns the offset of the first byte of s that is not valid UTF-8, or
+// -1.
+func invalidUTF8(s string) int {
+	if utf8.ValidString(s) {
+		return -1
+	}
+	for i, r := range s {
+		if r == utf8.RuneError {
+			if _, size := utf8.DecodeRuneInString(s[i:]); size == 1 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// isNull reports whether raw is absent or null.
 func isNull(raw json.RawMessage) bool {
 	trimmed := bytes.Trim(raw, " \t\r\n")
 	return len(trimmed) == 0 || string(trimmed) == "null"
 }
 
-var emptyObject = []byte("{}")
-
-// encode returns the stored form of a valid job.
-func (j *Job) encode() ([]byte, error) {
-	r := record.Job{
-		Kind:     j.Kind.code(),
-		Status:   j.Status.code(),
-		Input:    j.Input,
-		Output:   j.Output,
-		Options:  emptyObject,
-		Metadata: emptyObject,
-		Created:  milli(j.CreatedAt),
-		Started:  milli(j.StartedAt),
-		Finished: milli(j.FinishedAt),
-		Updated:  milli(j.UpdatedAt),
+// Draft returns a copy of j as Create and CreateOnce store it: with the status queued
+// if j has none. The engine then mints the ID, if j has none, and sets the
+// timestamps. Draft fails with a FieldError for a job that cannot be stored. If
+// mintedOnly is set, j must have no ID. It is for engines.
+func (j *Job) Draft(mintedOnly bool) (Job, error) {
+	if j == nil {
+		return Job{}, fieldError("job", "", "is nil")
 	}
-	if !isNull(j.Options) {
-		r.Options = j.Options
+	draft := *j
+	if draft.Status == 0 {
+		draft.Status = StatusQueued
 	}
-	if !isNull(j.Metadata) {
-		r.Metadata = j.Metadata
+	if err := draft.validate(); err != nil {
+		return Job{}, err
 	}
-	if !isNull(j.Error) {
-		r.Error = j.Error
+	if draft.ID == "" {
+		return draft, nil
 	}
-	if !isNull(j.Tasks) {
-		r.Tasks = j.Tasks
+	if mintedOnly {
+		return Job{}, errGivenID(draft.ID)
 	}
-	return record.Encode(j.ID.suffix(), &r)
+	return draft, draft.ID.validate("id")
 }
 
-// decode sets j to the stored job of the key suffix. What it sets shares no
-// memory with suffix and value.
-func (j *Job) decode(suffix, value []byte, withTasks bool) error {
-	return j.decodeInto(nil, suffix, value, withTasks)
+// errGivenID is the refusal of an ID under Options.MintedOnly.
+func errGivenID(id ID) error {
+	return fieldError("id", string(id), "must be left out, as this store takes only IDs that it mints")
 }
 
-// decodeInto is decode with memory from m, where that is not nil.
-func (j *Job) decodeInto(m *record.Memory, suffix, value []byte, withTasks bool) error {
-	var r record.Job
-	id, err := record.Decode(&r, m, suffix, value, withTasks)
-	if err != nil {
-		return corruptf("job %q: %v", suffix, err)
+// StampCreated sets the timestamps of a draft that is created at now. CreatedAt
+// stays if it is set. It is for engines.
+func (j *Job) StampCreated(now time.Time) {
+	if j.CreatedAt.IsZero() {
+		j.CreatedAt = now
 	}
-	if r.Kind > index.MaxCode || r.Status > index.MaxCode {
-		return corruptf("job %q: kind %d, status %d", suffix, r.Kind, r.Status)
-	}
-	*j = Job{
-		ID:         ID(id),
-		Kind:       kindOfCode(r.Kind),
-		Input:      r.Input,
-		Output:     r.Output,
-		Options:    r.Options,
-		Metadata:   r.Metadata,
-		Status:     statusOfCode(r.Status),
-		Error:      r.Error,
-		Tasks:      r.Tasks,
-		CreatedAt:  timeOf(r.Created),
-		StartedAt:  timeOf(r.Started),
-		FinishedAt: timeOf(r.Finished),
-		UpdatedAt:  timeOf(r.Updated),
-	}
-	return nil
+	j.StampUpdated(now)
 }
 
-// stamp sets the timestamps that follow from a change at now, and brings the
-// others to the form in which they will be read back.
-func (j *Job) stamp(now time.Time) {
+// StampUpdated sets the timestamps that follow from a change at now, and rounds all
+// of them down to the millisecond, in UTC, as they are read back. It is for engines.
+func (j *Job) StampUpdated(now time.Time) {
 	j.UpdatedAt = now
 	if j.Status == StatusProcessing && j.StartedAt.IsZero() {
 		j.StartedAt = now
@@ -210,20 +204,31 @@ func (j *Job) stamp(now time.Time) {
 		j.FinishedAt = now
 	}
 	for _, t := range []*time.Time{&j.CreatedAt, &j.StartedAt, &j.FinishedAt, &j.UpdatedAt} {
-		*t = timeOf(milli(*t))
+		if !t.IsZero() {
+			*t = time.UnixMilli(t.UnixMilli()).UTC()
+		}
 	}
 }
 
-func milli(t time.Time) int64 {
-	if t.IsZero() {
-		return record.NoTime
+// ValidateClock returns a FieldError unless a job can have the time now as one of its
+// timestamps. Engines call it with what their clock says before they store it.
+func ValidateClock(now time.Time) error {
+	if !isJobTime(now) {
+		return fieldError("Options.Now", now.String(), jobTimes)
 	}
-	return t.UnixMilli()
+	return nil
 }
 
-func timeOf(milli int64) time.Time {
-	if milli == record.NoTime {
-		return time.Time{}
-	}
-	return time.UnixMilli(milli).UTC()
+const jobTimes = "must be from 0001-01-01T00:00:00.001Z to 9999-12-31T23:59:59.999Z"
+
+// Timestamps are in [firstJobTime, endOfTimes). The millisecond before firstJobTime
+// is the zero time, which is null.
+var (
+	firstJobTime = time.Time{}.Add(time.Millisecond)
+	endOfTimes   = time.Date(10000, time.January, 1, 0, 0, 0, 0, time.UTC)
+)
+
+// isJobTime reports whether a job can have t as one of its timestamps.
+func isJobTime(t time.Time) bool {
+	return !t.Before(firstJobTime) && t.Before(endOfTimes)
 }

@@ -5,17 +5,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/jobstore/jobstore/internal/strictjson"
 )
 
 // AppendJSON appends the documented JSON object of j to dst: the 13 fields in
-// the documented order, then "tasks" when they were read. Raw fields stand as
-// they came, spaces and all. It is what MarshalJSON returns, without the second
-// pass that encoding/json makes over it.
+// the documented order, then "tasks" if they were read. Raw fields are appended
+// unchanged, with their white space. The result is that of MarshalJSON; json.Marshal
+// would check and compact it once more, which takes longer.
 //
 // It does not validate j: a job that came from a Store gives valid JSON.
 func (j *Job) AppendJSON(dst []byte) []byte {
@@ -55,98 +56,160 @@ func (j Job) MarshalJSON() ([]byte, error) {
 	return j.AppendJSON(nil), nil
 }
 
-// UnmarshalJSON sets j to what the documented JSON object says; the fields that
-// it does not name become zero. Unknown fields are ignored; a field of another
-// type, a kind or status that is not documented and an object other than "job" are
-// a FieldError. Validate says whether the job can be stored.
+// UnmarshalJSON sets j to what the documented JSON object says. Fields that it does
+// not name become zero. Names are compared exactly: KIND is not kind. Unknown fields
+// are ignored.
+//
+// It fails with a FieldError for a name that is repeated, a field of another type, a
+// kind or status that is not documented, and an object other than "job". It also fails
+// with one for text that is not valid JSON or not valid UTF-8, for half a surrogate
+// pair in any string, and for a field that is nested deeper than MaxJSONDepth; the
+// Reason then names the place. After an error j is unchanged.
+//
+// It does not check that the job is complete: Validate does.
 func (j *Job) UnmarshalJSON(data []byte) error {
-	var w struct {
-		ID         ID              `json:"id"`
-		Object     *string         `json:"object"`
-		Kind       string          `json:"kind"`
-		Input      string          `json:"input"`
-		Output     string          `json:"output"`
-		Options    json.RawMessage `json:"options"`
-		Metadata   json.RawMessage `json:"metadata"`
-		Status     string          `json:"status"`
-		Error      json.RawMessage `json:"error"`
-		CreatedAt  *int64          `json:"created_at"`
-		StartedAt  *int64          `json:"started_at"`
-		FinishedAt *int64          `json:"finished_at"`
-		UpdatedAt  *int64          `json:"updated_at"`
-		Tasks      json.RawMessage `json:"tasks"`
-	}
 	if string(data) == "null" {
 		return nil // as in encoding/json, null changes nothing
 	}
-	if !utf8.Valid(data) {
-		return fmt.Errorf("%w: job is not valid UTF-8", ErrInvalid)
+	if text := bytes.TrimLeft(data, " \t\r\n"); len(text) > 0 && text[0] != '{' {
+		return fieldError("job", jsonType(text), "must be a JSON object")
 	}
-	if err := json.Unmarshal(data, &w); err != nil {
-		return jsonError(err)
-	}
-	for name, text := range map[string]string{"id": string(w.ID), "input": w.Input, "output": w.Output} {
-		if isMangled(text, data) {
-			return fieldError(name, text, "must not hold half a surrogate pair")
+	var job Job
+	seen := map[string]bool{}
+	err := strictjson.Members(data, func(name string, value []byte) error {
+		if seen[name] {
+			return fieldError(name, "", "must not be given more than once")
 		}
+		seen[name] = true
+		return job.setMember(name, value)
+	})
+	if fault, ok := errors.AsType[*strictjson.Error](err); ok {
+		return jobFault(fault)
 	}
-	if w.Object != nil && *w.Object != "job" {
-		return fieldError("object", *w.Object, `must be "job"`)
-	}
-	job := Job{
-		ID: w.ID, Input: w.Input, Output: w.Output,
-		Options: orNil(w.Options), Metadata: orNil(w.Metadata), Error: orNil(w.Error), Tasks: orNil(w.Tasks),
-		CreatedAt: timeOrZero(w.CreatedAt), StartedAt: timeOrZero(w.StartedAt),
-		FinishedAt: timeOrZero(w.FinishedAt), UpdatedAt: timeOrZero(w.UpdatedAt),
-	}
-	var err error
-	if w.Kind != "" {
-		if job.Kind, err = ParseKind(w.Kind); err != nil {
-			return err
-		}
-	}
-	if w.Status != "" {
-		if job.Status, err = ParseStatus(w.Status); err != nil {
-			return err
-		}
+	if err != nil {
+		return err
 	}
 	*j = job
 	return nil
 }
 
-// jsonError turns an error of encoding/json into ours, naming the field.
-func jsonError(err error) error {
-	var typeErr *json.UnmarshalTypeError
-	switch {
-	case !errors.As(err, &typeErr):
-		return fmt.Errorf("%w: job is not valid JSON: %v", ErrInvalid, err)
-	case typeErr.Field == "":
-		return fieldError("job", typeErr.Value, "must be a JSON object")
-	case typeErr.Type.Kind() == reflect.Int64:
-		return fieldError(typeErr.Field, typeErr.Value, "must be a whole number of Unix milliseconds, or null")
+// setMember sets the field of this name to a JSON value.
+func (j *Job) setMember(name string, value []byte) (err error) {
+	switch name {
+	case "id":
+		var id string
+		id, err = stringMember(name, value)
+		j.ID = ID(id)
+	case "object":
+		var object string
+		if object, err = stringMember(name, value); err == nil && object != "job" && !isNull(value) {
+			err = fieldError(name, object, `must be "job"`)
+		}
+	case "kind":
+		var word string
+		if word, err = stringMember(name, value); err == nil && word != "" {
+			j.Kind, err = ParseKind(word)
+		}
+	case "input":
+		j.Input, err = stringMember(name, value)
+	case "output":
+		j.Output, err = stringMember(name, value)
+	case "options":
+		j.Options = rawMember(value)
+	case "metadata":
+		j.Metadata = rawMember(value)
+	case "status":
+		var word string
+		if word, err = stringMember(name, value); err == nil && word != "" {
+			j.Status, err = ParseStatus(word)
+		}
+	case "error":
+		j.Error = rawMember(value)
+	case "created_at":
+		j.CreatedAt, err = timeMember(name, value)
+	case "started_at":
+		j.StartedAt, err = timeMember(name, value)
+	case "finished_at":
+		j.FinishedAt, err = timeMember(name, value)
+	case "updated_at":
+		j.UpdatedAt, err = timeMember(name, value)
+	case "tasks":
+		j.Tasks = rawMember(value)
 	}
-	return fieldError(typeErr.Field, typeErr.Value, "must be a JSON string")
+	return err
 }
 
-// isMangled reports whether decoding put U+FFFD into text for what data has no
-// such character for: half a surrogate pair, such as \ud800.
-func isMangled(text string, data []byte) bool {
-	return strings.ContainsRune(text, utf8.RuneError) && !bytes.ContainsRune(data, utf8.RuneError) &&
-		!bytes.Contains(bytes.ToLower(data), []byte(`\ufffd`))
+func stringMember(name string, value []byte) (string, error) {
+	switch {
+	case isNull(value):
+		return "", nil
+	case value[0] != '"':
+		return "", fieldError(name, jsonType(value), "must be a JSON string")
+	}
+	return strictjson.Unquote(value), nil
 }
 
-func orNil(raw json.RawMessage) json.RawMessage {
-	if isNull(raw) {
+// rawMember returns a copy of value, which belongs to the caller, and nil for null.
+func rawMember(value []byte) json.RawMessage {
+	if isNull(value) {
 		return nil
 	}
-	return raw
+	return bytes.Clone(value)
 }
 
-func timeOrZero(milli *int64) time.Time {
-	if milli == nil {
-		return time.Time{}
+func timeMember(name string, value []byte) (time.Time, error) {
+	if isNull(value) {
+		return time.Time{}, nil
 	}
-	return time.UnixMilli(*milli).UTC()
+	milli, err := strconv.ParseInt(string(value), 10, 64)
+	if err != nil {
+		given := jsonType(value)
+		if given == "number" {
+			given += " " + string(value)
+		}
+		return time.Time{}, fieldError(name, given, "must be a whole number of Unix milliseconds, or null")
+	}
+	t := time.UnixMilli(milli).UTC()
+	if t.IsZero() { // it would be read back as null
+		return time.Time{}, fieldError(name, string(value), jobTimes)
+	}
+	return t, nil
+}
+
+// jsonType returns the type of a JSON value that is not null.
+func jsonType(value []byte) string {
+	switch value[0] {
+	case '"':
+		return "string"
+	case '{':
+		return "object"
+	case '[':
+		return "array"
+	case 't', 'f':
+		return "bool"
+	}
+	return "number"
+}
+
+// jobFault returns the error for a fault in the JSON text of a job.
+func jobFault(fault *strictjson.Error) error {
+	path := strings.TrimPrefix(fault.Path, ".")
+	field := path
+	if i := strings.IndexAny(path, ".["); i >= 0 {
+		field = path[:i]
+	}
+	if field == "" || field[0] == '"' {
+		field = "job"
+	}
+	return fieldError(field, "", "is not valid JSON: %s", faultAt(field, path, fault))
+}
+
+// faultAt returns the reason of a fault with its place, at path in a field.
+func faultAt(field, path string, fault *strictjson.Error) string {
+	if path == field || path == "" {
+		return fmt.Sprintf("%s (byte %d)", fault.Reason, fault.Offset)
+	}
+	return fmt.Sprintf("%s (byte %d, in %s)", fault.Reason, fault.Offset, path)
 }
 
 func appendTime(dst []byte, t time.Time) []byte {
@@ -170,7 +233,7 @@ func appendStringOrNull(dst []byte, s string) []byte {
 	return appendString(dst, s)
 }
 
-// plain tells the bytes that stand for themselves in a JSON string.
+// plain says which bytes need no escape in a JSON string.
 var plain = func() (is [256]bool) {
 	for c := byte(' '); c < utf8.RuneSelf; c++ {
 		is[c] = c != '"' && c != '\\'

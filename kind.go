@@ -31,8 +31,8 @@ const (
 	StatusCancelled                     // stopped on request
 )
 
-// The words of the API. The place of a word is the number of its bit, and one
-// less than its code on disk, so these tables only ever grow at the end.
+// The words of the API. The index of a word is the number of its bit, and one less
+// than its code on disk, so words are only added at the end.
 var (
 	kindWords   = []string{"video", "audio", "image", "animation", "adaptive_video"}
 	statusWords = []string{"queued", "processing", "succeeded", "failed", "cancelled"}
@@ -114,10 +114,10 @@ func (s Status) validateOne() error {
 	return validateOne("status", uint16(s), statusWords)
 }
 
-// code returns the byte that stands for a single kind on disk.
+// code returns the byte for a single kind on disk.
 func (k Kind) code() byte { return byte(bits.TrailingZeros16(uint16(k))) + 1 }
 
-// code returns the byte that stands for a single status on disk.
+// code returns the byte for a single status on disk.
 func (s Status) code() byte { return byte(bits.TrailingZeros16(uint16(s))) + 1 }
 
 func kindOfCode(code byte) Kind { return Kind(1) << (code - 1) }

@@ -3,19 +3,12 @@ package jobstore
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"time"
 
 	"github.com/jobstore/jobstore/index"
 	"github.com/jobstore/jobstore/internal/page"
 )
-
-// DefaultOnceFor is how long CreateOnce remembers a key.
-const DefaultOnceFor = 24 * time.Hour
-
-// MaxOnceKey is the longest key of CreateOnce, in bytes.
-const MaxOnceKey = 255
 
 // expireAtOnce is the number of expired keys that one new key clears away. More
 // than one, so that keys which came in a burst are not kept for ever.
@@ -42,7 +35,7 @@ func (s *Store) CreateOnce(ctx context.Context, key string, job *Job) (created b
 	if s == nil || s.file == nil {
 		return false, ErrClosed
 	}
-	if err := validateOnceKey(key); err != nil {
+	if err := ValidateOnceKey(key); err != nil {
 		return false, err
 	}
 	once, err := s.newOnce(key, job)
@@ -57,13 +50,6 @@ func (s *Store) CreateOnce(ctx context.Context, key string, job *Job) (created b
 	return once.created, nil
 }
 
-func validateOnceKey(key string) error {
-	if key == "" {
-		return fieldError("key", "", "is missing")
-	}
-	return validateText("key", key, MaxOnceKey)
-}
-
 // A once is one call of CreateOnce: what was asked for, and what came of it.
 type once struct {
 	key   string
@@ -76,51 +62,22 @@ type once struct {
 }
 
 func (s *Store) newOnce(key string, job *Job) (*once, error) {
-	if job == nil {
-		return nil, fieldError("job", "", "is nil")
+	draft, err := job.Draft(s.options.MintedOnly)
+	if err != nil {
+		return nil, err
 	}
-	o := &once{key: key, draft: *job, keep: s.options.OnceFor}
+	o := &once{key: key, draft: draft, sum: draft.OnceSum(), keep: s.options.OnceFor}
 	if o.keep == 0 {
 		o.keep = DefaultOnceFor
 	}
-	if o.keep < 0 {
-		return nil, fieldError("Options.OnceFor", o.keep.String(), "must not be negative")
-	}
-	if o.draft.Status == 0 {
-		o.draft.Status = StatusQueued
-	}
-	if err := o.draft.validate(); err != nil {
-		return nil, err
-	}
-	if job.ID != "" {
-		if err := job.ID.validate("id"); err != nil {
-			return nil, err
-		}
-	}
-	var err error
-	o.sum, err = o.draft.onceSum()
-	return o, err
-}
-
-// onceSum returns what stands for j in an idempotency key. It rests on the stored
-// form of a job, which every release writes alike.
-func (j Job) onceSum() (index.Sum, error) {
-	id := j.ID
-	if id == "" {
-		j.ID = idPrefix
-	}
-	j.CreatedAt, j.StartedAt, j.FinishedAt, j.UpdatedAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}
-	value, err := j.encode()
-	if err != nil {
-		return index.Sum{}, err
-	}
-	h := sha256.New()
-	_, _ = fmt.Fprintf(h, "%s\n%s", id, value)
-	return index.Sum(h.Sum(nil)), nil
+	return o, validateOnceFor(o.keep)
 }
 
 // apply answers from the key if that is remembered, and creates the job if not.
 func (o *once) apply(g *group) error {
+	if err := ValidateClock(g.now); err != nil {
+		return err
+	}
 	now := g.now.UnixMilli()
 	kept, known, err := g.tree.Once(o.key)
 	if err != nil {
@@ -189,7 +146,7 @@ func (c *checker) onceKey(expiries *page.Cursor, key, value []byte) {
 		err = ID(idPrefix + o.ID).validate("id")
 	}
 	if err == nil {
-		err = validateOnceKey(string(key))
+		err = ValidateOnceKey(string(key))
 	}
 	if err != nil {
 		c.problem("once", nil, "key %q: %v", key, err)

@@ -2,8 +2,12 @@ package jobstore_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -250,11 +254,76 @@ func TestCreateOnceForgets(t *testing.T) {
 	require.Equal(t, 15-4, kept(), "four of the new ones went, newer 9 came again")
 }
 
-// A negative lifetime is refused.
+// A lifetime that is negative, or shorter than what is kept of times, is refused.
 func TestCreateOnceBadOption(t *testing.T) {
-	s := openStore(t, storePath(t), &jobstore.Options{NoSync: true, OnceFor: -1})
+	for _, d := range []time.Duration{-1, -time.Hour, 1, 900 * time.Microsecond, time.Millisecond - 1} {
+		s := openStore(t, storePath(t), &jobstore.Options{NoSync: true, OnceFor: d})
+		_, err := s.CreateOnce(t.Context(), "key", queuedVideo("x"))
+		requireFieldError(t, err, "Options.OnceFor", d)
+		require.Zero(t, countAll(t, s))
+	}
+	clock := newHandClock()
+	s := openStore(t, storePath(t), &jobstore.Options{NoSync: true, Now: clock.Now, OnceFor: time.Millisecond})
+	for _, want := range []bool{true, false} {
+		created, err := s.CreateOnce(t.Context(), "key", queuedVideo("x"))
+		require.NoError(t, err)
+		require.Equal(t, want, created)
+	}
+}
+
+// A clock that says a time which no job can have fails the call, also one that
+// would only repeat what it did.
+func TestCreateOnceClock(t *testing.T) {
+	clock := newHandClock()
+	s := openStore(t, storePath(t), &jobstore.Options{NoSync: true, Now: clock.Now})
 	_, err := s.CreateOnce(t.Context(), "key", queuedVideo("x"))
-	require.ErrorIs(t, err, jobstore.ErrInvalid)
+	require.NoError(t, err)
+	for _, year := range []int{10000, -5} { // the key has expired in one, and not in the other
+		clock.now = time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)
+		for _, key := range []string{"key", "other"} {
+			_, err = s.CreateOnce(t.Context(), key, queuedVideo("x"))
+			requireFieldError(t, err, "Options.Now")
+		}
+	}
+	require.EqualValues(t, 1, countAll(t, s))
+}
+
+func TestCreateOnceMintedOnly(t *testing.T) {
+	s := openStore(t, storePath(t), &jobstore.Options{NoSync: true, MintedOnly: true})
+	given := queuedVideo("x")
+	given.ID = "job_a"
+	_, err := s.CreateOnce(t.Context(), "key", given)
+	requireFieldError(t, err, "id")
+	created, err := s.CreateOnce(t.Context(), "key", queuedVideo("x"))
+	require.NoError(t, err)
+	require.True(t, created)
+}
+
+// TestOnceSum holds the sum to docs/FORMAT.md. All engines compare it, so it never
+// changes.
+func TestOnceSum(t *testing.T) {
+	job := jobstore.Job{Kind: jobstore.KindVideo, Input: "s3://b/a.mov", Options: json.RawMessage(`{ "format": "mp4" }`)}
+	draft, err := job.Draft(false)
+	require.NoError(t, err)
+	var fields []byte
+	for _, field := range []string{"", "video", "queued", "s3://b/a.mov", "", `{ "format": "mp4" }`, "{}", "", ""} {
+		fields = binary.BigEndian.AppendUint64(fields, uint64(len(field)))
+		fields = append(fields, field...)
+	}
+	want := sha256.Sum256(fields)
+	sum := draft.OnceSum()
+	require.Equal(t, want[:16], sum[:])
+
+	text, err := os.ReadFile("docs/FORMAT.md")
+	require.NoError(t, err)
+	require.Contains(t, string(text), hex.EncodeToString(sum[:]), "the example in the description of the file")
+
+	draft.CreatedAt, draft.UpdatedAt = time.Now(), time.Now()
+	draft.Metadata, draft.Error, draft.Tasks = json.RawMessage(" null"), json.RawMessage("null"), json.RawMessage{}
+	require.Equal(t, sum, draft.OnceSum(), "timestamps and nothing said in other words do not count")
+	// A field that runs over into the next one is another field.
+	draft.Input, draft.Output = "s3://b/a.mo", "v"
+	require.NotEqual(t, sum, draft.OnceSum())
 }
 
 // editFile changes a closed file behind the store's back.

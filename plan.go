@@ -12,7 +12,9 @@ import (
 //
 //	Examined ≤ Returned + Skipped + 1 + 2 × Branches
 //
-// whatever the data is: no plan reads jobs and filters them one by one.
+// whatever the data is: no plan reads jobs and filters them one by one. For a page
+// that MaxPageBytes has ended, Fetched stands in for Returned + Skipped: records are
+// looked up together, before their size is known.
 type Plan struct {
 	// Index is the bucket that was scanned: "jobs", "kind", "status" or
 	// "input", or "none" when the counters proved that nothing matches.
@@ -25,10 +27,11 @@ type Plan struct {
 	// most that can match.
 	Matches  int64
 	Examined int // keys that cursors were placed on and that were compared
-	Fetched  int // records read and decoded
+	Fetched  int // records looked up
 	Returned int // jobs in the page
 	// Skipped is the number of jobs whose input differs from the one asked for
-	// and has the same hash, which needs a collision in 128 bits of SHA-256.
+	// and has the same 128 bits of SHA-256 in the index: a collision, or a
+	// Query.InputSHA256 of which only the first half is that of an input.
 	Skipped int
 }
 
@@ -63,7 +66,7 @@ type access struct {
 // to be checked job by job.
 func (a *access) choose(counts *index.Counts, q *Query) {
 	*a = access{}
-	if q.kinds() == allKinds && q.statuses() == allStatuses && q.Input == "" {
+	if q.kinds() == allKinds && q.statuses() == allStatuses && !q.hasInput() {
 		if a.matches = counts.Total(); a.matches > 0 {
 			a.name = index.Jobs
 		}
@@ -93,7 +96,7 @@ func (a *access) choose(counts *index.Counts, q *Query) {
 	}
 	switch {
 	case a.matches == 0:
-	case q.Input != "":
+	case q.hasInput():
 		a.name = index.Input
 	case a.matches == total:
 		a.name = index.Jobs

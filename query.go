@@ -1,6 +1,8 @@
 package jobstore
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net/url"
 	"strconv"
 )
@@ -46,13 +48,17 @@ func ParseOrder(word string) (Order, error) {
 // A Query selects jobs and the page of them to read. The zero value is the
 // documented default: every job, newest first, 20 of them.
 //
-// After and Before are positions, not look-ups: the ID of a job that was
-// deleted, never existed or does not match the filter marks its place all the
-// same. The package documentation says what each combination reads.
+// After and Before are positions: a job with that ID need not exist or match the
+// filter. The package documentation says what each combination reads.
 type Query struct {
 	Kind   Kind   // any of these kinds; zero is any
 	Status Status // any of these statuses; zero is any
 	Input  string // exactly this input, byte for byte; empty is any
+
+	// InputSHA256 is the short form of a long Input: it selects the jobs whose input
+	// has this SHA-256, in 64 hexadecimal digits. Empty is any. A query must not have
+	// both Input and InputSHA256.
+	InputSHA256 string
 
 	Limit  int // 1 to MaxLimit jobs; zero is DefaultLimit
 	After  ID  // jobs strictly past this ID in the order asked for
@@ -70,6 +76,14 @@ func (q Query) Validate() error {
 	}
 	if err := validateText("input", q.Input, MaxInput); err != nil {
 		return err
+	}
+	if q.InputSHA256 != "" {
+		if _, ok := q.inputSum(); !ok {
+			return fieldError("input_sha256", q.InputSHA256, "must be 64 hexadecimal digits")
+		}
+		if q.Input != "" {
+			return fieldError("input_sha256", q.InputSHA256, "must not be given together with input")
+		}
 	}
 	if q.Limit < 0 || q.Limit > MaxLimit {
 		return limitError(strconv.Itoa(q.Limit))
@@ -94,11 +108,13 @@ func limitError(value string) error {
 	return fieldError("limit", value, "must be a whole number from 1 to %d", MaxLimit)
 }
 
-// ParseQuery reads the documented parameters kind, status, input, limit, after,
-// before and order from values. An empty value means that the parameter is not
-// given, and other parameters are ignored. Kind and status may be repeated to
-// name a set. Everything else fails with a FieldError that names the parameter:
-// a value that is not documented, or another parameter given twice.
+// ParseQuery reads the documented parameters kind, status, input, input_sha256,
+// limit, after, before and order from values. Other parameters are ignored. An empty
+// value means that the parameter is not given. Kind and status may be repeated to
+// name a set.
+//
+// It fails with a FieldError that names the parameter for a value that is not
+// documented, and for any other parameter that is given twice.
 func ParseQuery(values url.Values) (Query, error) {
 	var q Query
 	for _, word := range values["kind"] {
@@ -121,25 +137,26 @@ func ParseQuery(values url.Values) (Query, error) {
 		}
 		q.Status |= status
 	}
-	var words [5]string
-	for i, name := range []string{"input", "limit", "after", "before", "order"} {
+	words := map[string]string{}
+	for _, name := range []string{"input", "input_sha256", "limit", "after", "before", "order"} {
 		given := values[name]
 		if len(given) > 1 {
 			return Query{}, fieldError(name, given[1], "must not be given more than once")
 		}
 		if len(given) == 1 {
-			words[i] = given[0]
+			words[name] = given[0]
 		}
 	}
-	q.Input, q.After, q.Before = words[0], ID(words[2]), ID(words[3])
+	q.Input, q.InputSHA256 = words["input"], words["input_sha256"]
+	q.After, q.Before = ID(words["after"]), ID(words["before"])
 	var err error
-	if words[1] != "" {
-		if q.Limit, err = parseLimit(words[1]); err != nil {
+	if words["limit"] != "" {
+		if q.Limit, err = parseLimit(words["limit"]); err != nil {
 			return Query{}, err
 		}
 	}
-	if words[4] != "" {
-		if q.Order, err = ParseOrder(words[4]); err != nil {
+	if words["order"] != "" {
+		if q.Order, err = ParseOrder(words["order"]); err != nil {
 			return Query{}, err
 		}
 	}
@@ -149,8 +166,8 @@ func ParseQuery(values url.Values) (Query, error) {
 	return q, nil
 }
 
-// parseLimit reads a limit: decimal digits alone, no sign, no exponent, and
-// unlike in Go, where it is the default, no zero.
+// parseLimit reads a limit: decimal digits, without a sign or an exponent. Zero, which
+// is the default in a Query, is refused.
 func parseLimit(word string) (int, error) {
 	n, err := strconv.ParseUint(word, 10, 16)
 	if err != nil || n < 1 || n > MaxLimit || word[0] == '0' {
@@ -159,8 +176,8 @@ func parseLimit(word string) (int, error) {
 	return int(n), nil
 }
 
-// Values returns the parameters that ParseQuery reads q back from. What has its
-// default value is left out.
+// Values returns the parameters of q, without those that have their default value.
+// ParseQuery makes the same query of them.
 func (q Query) Values() url.Values {
 	values := url.Values{}
 	for _, kind := range q.Kind.Kinds() {
@@ -170,7 +187,7 @@ func (q Query) Values() url.Values {
 		values.Add("status", status.String())
 	}
 	for name, value := range map[string]string{
-		"input": q.Input, "after": string(q.After), "before": string(q.Before),
+		"input": q.Input, "input_sha256": q.InputSHA256, "after": string(q.After), "before": string(q.Before),
 	} {
 		if value != "" {
 			values.Set(name, value)
@@ -185,10 +202,38 @@ func (q Query) Values() url.Values {
 	return values
 }
 
+// hasInput reports whether q asks for the jobs of one input.
+func (q *Query) hasInput() bool { return q.Input != "" || q.InputSHA256 != "" }
+
+// inputSum returns the SHA-256 of the input that q asks for, and false if it asks
+// for none.
+func (q *Query) inputSum() (sum [sha256.Size]byte, ok bool) {
+	if q.Input != "" {
+		return sha256.Sum256([]byte(q.Input)), true
+	}
+	if len(q.InputSHA256) != hex.EncodedLen(len(sum)) {
+		return sum, false
+	}
+	_, err := hex.Decode(sum[:], []byte(q.InputSHA256))
+	return sum, err == nil
+}
+
+// admitsInput reports whether input is the one that q asks for.
+func (q *Query) admitsInput(input string) bool {
+	if q.InputSHA256 == "" {
+		return q.Input == "" || input == q.Input
+	}
+	want, _ := q.inputSum()
+	return sha256.Sum256([]byte(input)) == want
+}
+
 // admits reports whether q's filter on kind and status lets j through.
 func (q *Query) admits(j *Job) bool {
 	return j.Kind&q.kinds() != 0 && j.Status&q.statuses() != 0
 }
+
+// backward reports whether q is read from Before on, against its order.
+func (q Query) backward() bool { return q.Before != "" && q.After == "" }
 
 func (q Query) limit() int {
 	if q.Limit == 0 {
@@ -197,8 +242,8 @@ func (q Query) limit() int {
 	return q.Limit
 }
 
-// kinds and statuses return the set that q asks for, every member when it asks
-// for none, so that naming all and naming none are the same.
+// kinds and statuses return the set that q asks for. A query that names none asks
+// for all.
 func (q *Query) kinds() Kind {
 	if q.Kind == 0 {
 		return allKinds

@@ -1,6 +1,8 @@
 package jobstore_test
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -30,7 +32,10 @@ func TestParseQuery(t *testing.T) {
 		{"input=https%3A%2F%2Fexample.com%2Fa+b%2Bc%2525.mp4", jobstore.Query{Input: "https://example.com/a b+c%25.mp4"}},
 		{"input=%20", jobstore.Query{Input: " "}},
 
+		{"input_sha256=" + sumOf("a"), jobstore.Query{InputSHA256: sumOf("a")}},
+
 		// An empty value is not given, wherever it stands.
+		{"input=a&input_sha256=", jobstore.Query{Input: "a"}},
 		{"kind=&status=&input=&limit=&after=&before=&order=", jobstore.Query{}},
 		{"kind&status&limit", jobstore.Query{}},
 		{"kind=&kind=video", jobstore.Query{Kind: jobstore.KindVideo}},
@@ -104,6 +109,11 @@ func TestParseQueryRefuses(t *testing.T) {
 		{"order=asc&order=desc", "order", "desc", once},
 		{"input=a&input=b", "input", "b", once},
 
+		{"input_sha256=a", "input_sha256", "a", "64 hexadecimal digits"},
+		{"input_sha256=" + sumOf("a") + "0", "input_sha256", sumOf("a") + "0", "64 hexadecimal digits"},
+		{"input_sha256=" + sumOf("a") + "&input=a", "input_sha256", sumOf("a"), "together with input"},
+		{"input_sha256=" + sumOf("a") + "&input_sha256=" + sumOf("a"), "input_sha256", sumOf("a"), once},
+
 		{"input=%FF", "input", "", "UTF-8"},
 		{"input=" + strings.Repeat("x", jobstore.MaxInput+1), "input", strings.Repeat("x", 80) + "…", "16384 are allowed"},
 	} {
@@ -141,19 +151,34 @@ func TestQueryValues(t *testing.T) {
 		"&kind=video&kind=adaptive_video&limit=7&order=asc&status=cancelled", q.Values().Encode())
 }
 
+// drawQuery draws a query that is valid.
+func drawQuery(t *rapid.T) jobstore.Query {
+	id := rapid.OneOf(rapid.Just(""), rapid.StringMatching(`job_[0-9A-Za-z_-]{1,64}`))
+	q := jobstore.Query{
+		Kind:   jobstore.Kind(rapid.Uint16Range(0, 31).Draw(t, "kind")),
+		Status: jobstore.Status(rapid.Uint16Range(0, 31).Draw(t, "status")),
+		Limit:  rapid.IntRange(0, 100).Draw(t, "limit"),
+		After:  jobstore.ID(id.Draw(t, "after")),
+		Before: jobstore.ID(id.Draw(t, "before")),
+		Order:  rapid.SampledFrom([]jobstore.Order{jobstore.Desc, jobstore.Asc}).Draw(t, "order"),
+	}
+	switch input := rapid.StringN(0, 30, -1).Draw(t, "input"); rapid.IntRange(0, 2).Draw(t, "form of input") {
+	case 0:
+		q.Input = input
+	case 1:
+		q.Input = strings.Repeat(input, rapid.IntRange(1, jobstore.MaxInput/max(1, len(input))).Draw(t, "times"))
+	case 2:
+		q.InputSHA256 = sumOf(input)
+	}
+	return q
+}
+
+func sumOf(input string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(input))) }
+
 // TestQueryRoundTrip sends queries through a URL and back.
 func TestQueryRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		id := rapid.OneOf(rapid.Just(""), rapid.StringMatching(`job_[0-9A-Za-z_-]{1,64}`))
-		q := jobstore.Query{
-			Kind:   jobstore.Kind(rapid.Uint16Range(0, 31).Draw(t, "kind")),
-			Status: jobstore.Status(rapid.Uint16Range(0, 31).Draw(t, "status")),
-			Input:  rapid.StringN(0, 30, -1).Draw(t, "input"),
-			Limit:  rapid.IntRange(0, 100).Draw(t, "limit"),
-			After:  jobstore.ID(id.Draw(t, "after")),
-			Before: jobstore.ID(id.Draw(t, "before")),
-			Order:  rapid.SampledFrom([]jobstore.Order{jobstore.Desc, jobstore.Asc}).Draw(t, "order"),
-		}
+		q := rapid.Custom(drawQuery).Draw(t, "query")
 		require.NoError(t, q.Validate())
 		values, err := url.ParseQuery(q.Values().Encode())
 		require.NoError(t, err)
@@ -165,7 +190,7 @@ func TestQueryRoundTrip(t *testing.T) {
 
 // TestParseQueryNeverPanics reads parameters that are anything.
 func TestParseQueryNeverPanics(t *testing.T) {
-	names := []string{"kind", "status", "input", "limit", "after", "before", "order", ""}
+	names := []string{"kind", "status", "input", "input_sha256", "limit", "after", "before", "order", ""}
 	rapid.Check(t, func(t *rapid.T) {
 		values := url.Values(rapid.MapOf(rapid.SampledFrom(names), rapid.SliceOf(rapid.String())).Draw(t, "values"))
 		q, err := jobstore.ParseQuery(values)
@@ -196,6 +221,9 @@ func TestQueryValidate(t *testing.T) {
 		{"status", jobstore.Query{Status: 1 << 15}},
 		{"input", jobstore.Query{Input: "a\xff"}},
 		{"input", jobstore.Query{Input: strings.Repeat("x", jobstore.MaxInput+1)}},
+		{"input_sha256", jobstore.Query{InputSHA256: "0"}},
+		{"input_sha256", jobstore.Query{InputSHA256: strings.Repeat("0", 62) + "0x"}},
+		{"input_sha256", jobstore.Query{InputSHA256: sumOf("a"), Input: "a"}},
 		{"limit", jobstore.Query{Limit: -1}},
 		{"limit", jobstore.Query{Limit: 101}},
 		{"after", jobstore.Query{After: "nonsense"}},

@@ -42,8 +42,14 @@ type Options struct {
 	// then, from a reserve of 256 KiB (an eighth of MaxSize, if that is less).
 	MaxSize int64
 
-	// OnceFor is how long CreateOnce remembers a key. Zero is DefaultOnceFor.
+	// OnceFor is how long CreateOnce remembers a key: at least a millisecond. Zero
+	// is DefaultOnceFor.
 	OnceFor time.Duration
+
+	// MintedOnly refuses an ID that is given to Create or CreateOnce, and a Put of a
+	// job that is not in the store. All IDs then ascend in the order of commits, so
+	// that a reader that goes on from the newest job it has seen misses none.
+	MintedOnly bool
 
 	// Now is the clock for timestamps and minted IDs. Nil is time.Now. It is
 	// called from one goroutine at a time and must not panic.
@@ -131,37 +137,6 @@ func (s *Store) get(ctx context.Context, id ID) (job Job, stored []byte, err err
 		return Job{}, nil, err
 	}
 	return job, stored, nil
-}
-
-// Count returns how many jobs q's filter matches; its limit, order and cursors
-// are checked and then ignored.
-//
-// Without an input it adds up at most 25 counters and touches no index. With an
-// input it walks that input's index keys, and reads no records.
-//
-// It fails as List does.
-func (s *Store) Count(ctx context.Context, q Query) (n int64, err error) {
-	if err := q.Validate(); err != nil {
-		return 0, err
-	}
-	err = s.view(ctx, func(t index.View) error {
-		counts, err := t.Counts()
-		if err != nil {
-			return err
-		}
-		var access access
-		access.choose(counts, &q)
-		if n = access.matches; n == 0 || q.Input == "" {
-			return nil
-		}
-		var scan index.Scan
-		if err := access.open(&scan, t, s.hashInput(q.Input), index.Bounds{}); err != nil {
-			return err
-		}
-		n = scan.Count()
-		return nil
-	})
-	return n, err
 }
 
 // Stats are figures about a whole store.

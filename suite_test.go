@@ -24,7 +24,9 @@ func TestStore(t *testing.T) { storetest.Run(t, openForSuite) }
 func TestStorePlans(t *testing.T) { storetest.RunPlans(t, openForSuite) }
 
 func openForSuite(dir string, o storetest.Options) (storetest.Store, error) {
-	s, err := jobstore.Open(filepath.Join(dir, "jobs.db"), &jobstore.Options{NoSync: true, Now: o.Now})
+	s, err := jobstore.Open(filepath.Join(dir, "jobs.db"), &jobstore.Options{
+		NoSync: true, Now: o.Now, MintedOnly: o.MintedOnly,
+	})
 	if err != nil {
 		return nil, err // not a nil *Store, which as a Store would not be nil
 	}

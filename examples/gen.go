@@ -122,7 +122,7 @@ var shapes = []string{
 	`"id":"job_json_numbers","kind":"video","status":"queued","input":"s3://b/k","options":{"big":12345678901234567890,"huge":1e400,"tiny":1E-400,"zero":-0,"one":1.0,"tenth":0.10}`,
 	`"id":"job_json_spaces","kind":"video","status":"queued","input":"s3://b/k","options": { "a" :	[ 1 ,2 ] , "b":{ } },"metadata":  {  }  `,
 	`"id":"job_json_twice","kind":"video","status":"queued","input":"s3://b/k","metadata":{"a":1,"a":2,"":""}`,
-	`"id":"job_json_names","kind":"video","status":"queued","input":"s3://b/k","metadata":{"id":"job_other","kind":"none","status":7,"\u0000":"\u0000","emoji 🎬":"\ud83c\udfac","half":"\ud800"}`,
+	`"id":"job_json_names","kind":"video","status":"queued","input":"s3://b/k","metadata":{"id":"job_other","kind":"none","status":7,"\u0000":"\u0000","emoji 🎬":"\ud83c\udfac","whole":"\ud800\udc00"}`,
 	`"id":"job_json_values","kind":"video","status":"queued","input":"s3://b/k","metadata":{"null":null,"true":true,"false":false,"list":[[],[[]],{}],"text":"\b\f\n\r\t\"\\\/"}`,
 	// Errors.
 	`"id":"job_error_text","kind":"video","status":"failed","input":"s3://b/k","error":"the input answered 404"`,

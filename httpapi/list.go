@@ -30,7 +30,7 @@ func (a *api) list(x *exchange) error {
 	header := x.Header()
 	header.Set("Has-More", strconv.FormatBool(page.HasMore))
 	header.Set("Limit", strconv.Itoa(limit))
-	if links := a.links(x.request, page, q); links != "" {
+	if links := page.Link(a.jobsURL(x.request), q); links != "" {
 		header.Set("Link", links)
 	}
 
@@ -46,46 +46,6 @@ func (a *api) list(x *exchange) error {
 	body.b = append(body.b, ']')
 	x.reply(http.StatusOK, body)
 	return nil
-}
-
-// links returns the Link header of a page: where the pages next to it are.
-func (a *api) links(r *http.Request, page jobstore.Page, q jobstore.Query) string {
-	next, hasNext := page.Next(q)
-	prev, hasPrev := page.Prev(q)
-	if !hasNext && !hasPrev {
-		return ""
-	}
-	base := a.jobsURL(r)
-	// What the two have in common. It stands behind the cursors, in the order of
-	// the names that url.Values are encoded in.
-	q.After, q.Before = "", ""
-	rest := q.Values().Encode()
-	b := make([]byte, 0, 2*(len(base)+len(rest)+128))
-	if hasNext {
-		b = append(appendLink(b, base, next, rest), `; rel="next"`...)
-	}
-	if hasPrev {
-		if hasNext {
-			b = append(b, ", "...)
-		}
-		b = append(appendLink(b, base, prev, rest), `; rel="prev"`...)
-	}
-	return string(b)
-}
-
-// appendLink appends the URL of the page that the cursors of q ask for. IDs stand in
-// URLs as they are.
-func appendLink(dst []byte, base string, q jobstore.Query, rest string) []byte {
-	dst = append(append(dst, '<'), base...)
-	separator := byte('?')
-	for _, p := range [...]struct{ name, value string }{{"after=", string(q.After)}, {"before=", string(q.Before)}, {"", rest}} {
-		if p.value != "" {
-			dst = append(dst, separator)
-			dst = append(append(dst, p.name...), p.value...)
-			separator = '&'
-		}
-	}
-	return append(dst, '>')
 }
 
 // jobsURL returns the URL under which the client of r, a request for /jobs,

@@ -230,14 +230,6 @@ func (s *Scan) More() bool {
 	return len(s.order) > 0
 }
 
-// Count walks the scan to its end and returns the number of entries.
-func (s *Scan) Count() (n int64) {
-	for _, ok := s.Next(); ok; _, ok = s.Next() {
-		n++
-	}
-	return n
-}
-
 // advance moves the first branch to its next entry and to its new place.
 func (s *Scan) advance() {
 	s.stale = false

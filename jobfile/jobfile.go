@@ -50,15 +50,16 @@ var fields = []string{
 
 func parse(text []byte, ignoreUnknown bool) (*jobstore.Job, error) {
 	job, err := Parse(text)
-	if err == nil {
-		err = job.Validate()
+	if err != nil {
+		return nil, err
 	}
-	if err == nil && !ignoreUnknown {
+	if !ignoreUnknown {
+		// Before what is missing: a misspelt name is the better news.
 		if unknown := UnknownFields(text, fields); len(unknown) > 0 {
-			err = fmt.Errorf("%w %q", ErrUnknownField, unknown[0])
+			return nil, fmt.Errorf("%w %q", ErrUnknownField, unknown[0])
 		}
 	}
-	return job, err
+	return job, job.Validate()
 }
 
 // Parse reads the JSON object of a job, which may lack what a store asks for.

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 
@@ -11,8 +12,8 @@ import (
 	"github.com/jobstore/jobstore"
 )
 
-// calls returns every method of f as a call that would succeed on a store that
-// holds job_a, apart from what ctx says.
+// calls returns a call of every method of f. Each succeeds on a store that holds
+// job_a, unless its context has ended.
 func calls(f *fixture) map[string]func(ctx context.Context) error {
 	return map[string]func(context.Context) error{
 		"Create": func(ctx context.Context) error { return f.Create(ctx, newJob("")) },
@@ -97,9 +98,13 @@ func testBadQueries(t *testing.T, open Factory) {
 		{"status", jobstore.Query{Status: 0xffff}},
 		{"input", jobstore.Query{Input: "\xff"}},
 		{"input", jobstore.Query{Input: strings.Repeat("x", jobstore.MaxInput+1)}},
+		{"input_sha256", jobstore.Query{InputSHA256: strings.Repeat("0", 63)}},
+		{"input_sha256", jobstore.Query{InputSHA256: strings.Repeat("0", 65)}},
+		{"input_sha256", jobstore.Query{InputSHA256: strings.Repeat("0", 63) + "g"}},
+		{"input_sha256", jobstore.Query{Input: "a", InputSHA256: sumOf("a")}},
 		{"limit", jobstore.Query{Limit: -1}},
 		{"limit", jobstore.Query{Limit: 101}},
-		{"limit", jobstore.Query{Limit: -1 << 62}},
+		{"limit", jobstore.Query{Limit: math.MinInt}},
 		{"after", jobstore.Query{After: "job_"}},
 		{"after", jobstore.Query{After: "a"}},
 		{"before", jobstore.Query{Before: "job_a\x00"}},
@@ -146,7 +151,7 @@ func testBadIDs(t *testing.T, open Factory) {
 	require.Zero(t, f.stats().Jobs)
 }
 
-// testNilArguments passes nil wherever it fits.
+// testNilArguments passes nil for every argument that can be nil.
 func testNilArguments(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	f.put(newJob("job_a"))

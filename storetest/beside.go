@@ -13,9 +13,8 @@ import (
 	"github.com/jobstore/jobstore"
 )
 
-// testPagingBesideWriters walks the store while others write to it. Whatever
-// they do, no job comes twice, the order holds, and the jobs that match all the
-// while come exactly once.
+// testPagingBesideWriters walks the store while others write to it. No job comes
+// twice, the order holds, and a job that matches all the time comes exactly once.
 func testPagingBesideWriters(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	jobs := skewed(400)

@@ -56,7 +56,7 @@ func testCreateStamps(t *testing.T, open Factory) {
 			CreatedAt: earlier, UpdatedAt: earlier, StartedAt: earlier, FinishedAt: earlier,
 		}
 		f.create(dated)
-		require.Equal(t, kept, dated.CreatedAt, "created is the clock's")
+		require.Equal(t, earlier, dated.CreatedAt, "created is kept")
 		require.Equal(t, kept, dated.UpdatedAt, "updated is the clock's")
 		require.Equal(t, earlier, dated.StartedAt, "started is kept")
 		require.Equal(t, earlier, dated.FinishedAt, "finished is kept")
@@ -64,8 +64,95 @@ func testCreateStamps(t *testing.T, open Factory) {
 	}
 }
 
-// testCreateMints mints within a millisecond, over a clock that steps back and
-// over a reopen, beside jobs that were put with IDs of the future.
+// testCreateMigrates creates jobs of the past beside a new one. They keep the time of
+// their creation, and their IDs sort by it.
+func testCreateMigrates(t *testing.T, open Factory) {
+	f := newFixture(t, open)
+	now := f.clock.Now()
+	var want []jobstore.ID
+	for age := 5; age >= 0; age-- {
+		created := now.Add(time.Duration(-age) * time.Hour)
+		old := newJob(jobstore.NewID(created))
+		old.CreatedAt = created
+		f.create(old)
+		got := f.get(old.ID)
+		require.Equal(t, created, got.CreatedAt)
+		require.Equal(t, now, got.UpdatedAt)
+		want = append(want, old.ID)
+	}
+	f.clock.step(time.Millisecond)
+	fresh := newJob("")
+	f.create(fresh)
+	want = append(want, fresh.ID)
+	require.Equal(t, want, ids(f.all(jobstore.Query{Order: jobstore.Asc})), "in the order of their creation")
+	since := jobstore.Query{Order: jobstore.Asc, After: jobstore.FirstID(now.Add(-2 * time.Hour))}
+	require.Equal(t, want[3:], ids(f.all(since)))
+}
+
+// testMintedOnly gives IDs to a store that takes only its own.
+func testMintedOnly(t *testing.T, open Factory) {
+	f := newFixture(t, open)
+	f.put(newJob("job_a"))
+	f.options.MintedOnly = true
+	f.reopen()
+	given := jobstore.NewID(f.clock.Now())
+	requireField(t, f.Create(t.Context(), newJob(""), newJob(given)), "id")
+	requireField(t, f.Put(t.Context(), newJob("job_a"), newJob(given)), "id")
+	require.Equal(t, []jobstore.ID{"job_a"}, ids(f.all(jobstore.Query{})), "nothing was stored")
+
+	fresh := newJob("")
+	f.create(fresh)
+	replaced := newJob("job_a")
+	replaced.Kind = jobstore.KindAudio
+	changed := *fresh
+	changed.Kind = jobstore.KindImage
+	f.put(replaced, &changed)
+	require.Equal(t, jobstore.KindAudio, f.get("job_a").Kind, "a job that is there can be replaced")
+	require.Equal(t, jobstore.KindImage, f.get(fresh.ID).Kind)
+	f.delete(fresh.ID)
+	requireField(t, f.Put(t.Context(), &changed), "id")
+}
+
+// testClocks sets the clock to times that no job can have. The calls that would store
+// them fail, and succeed once the clock is right.
+func testClocks(t *testing.T, open Factory) {
+	f := newFixture(t, open)
+	f.create(newJob("job_a"))
+	right := f.clock.Now()
+	stored := f.get("job_a")
+	for _, wrong := range []time.Time{
+		{}, time.Time{}.Add(time.Microsecond), time.Date(-5, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC),
+		time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("west", -12*3600)),
+		time.Date(1, 1, 1, 0, 0, 0, 0, time.FixedZone("east", 12*3600)),
+		time.Unix(1<<62, 0), time.Unix(-1<<62, 0),
+	} {
+		f.clock.set(wrong)
+		requireField(t, f.Create(t.Context(), newJob("")), "Options.Now")
+		_, err := f.Update(t.Context(), "job_a", func(*jobstore.Job) error { return nil })
+		requireField(t, err, "Options.Now")
+		require.Equal(t, []jobstore.ID{"job_a"}, ids(f.all(jobstore.Query{})), "nothing was stored at %s", wrong)
+		require.Equal(t, stored, f.get("job_a"))
+		f.put(newJob("job_b")) // Put stamps nothing
+		f.delete("job_b")
+	}
+	for _, odd := range []time.Time{
+		time.Time{}.Add(time.Millisecond), time.Date(1960, 1, 1, 0, 0, 0, 0, time.UTC), right.Add(-time.Hour),
+		time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC),
+	} {
+		f.clock.set(odd)
+		j := newJob("")
+		f.create(j)
+		got := f.get(j.ID)
+		require.Equal(t, odd, got.CreatedAt)
+		require.NoError(t, got.Validate())
+		f.clock.set(right)
+		require.Equal(t, right, f.update(j.ID, func(*jobstore.Job) {}).UpdatedAt)
+		f.put(&got)
+	}
+}
+
+// testCreateMints mints IDs within one millisecond, after the clock has stepped back,
+// and after a reopen, in a store that also holds a job with an ID of the future.
 func testCreateMints(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	f.put(newJob(jobstore.FirstID(f.clock.Now().Add(time.Hour))))
@@ -153,14 +240,14 @@ func testPutReplaces(t *testing.T, open Factory) {
 	jobs := skewed(50)
 	f.put(jobs...)
 	m := newModel(jobs...)
-	// Every job becomes what another one was.
+	// Every job gets the fields of another one.
 	others := skewed(51)
 	for i := range jobs {
 		others[i].ID = jobs[len(jobs)-1-i].ID
 	}
 	f.put(others...)
 	m.put(others...)
-	// The last of several with one ID counts.
+	// Of several jobs with one ID, the last one counts.
 	first, last := newJob("job_0007"), newJob("job_0007")
 	first.Kind, last.Kind = jobstore.KindAnimation, jobstore.KindAdaptiveVideo
 	f.put(first, newJob("job_0008"), last)

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -22,7 +23,7 @@ var (
 	orders = []jobstore.Order{jobstore.Desc, jobstore.Asc}
 )
 
-// hotInputs are shared by many jobs. Each is close to another one, but is not it.
+// hotInputs are shared by many jobs. Each is similar to another one.
 var hotInputs = []string{
 	"https://example.com/video.mp4",
 	"https://example.com/video.mp4?",
@@ -51,8 +52,8 @@ func numbered(n int) []*jobstore.Job {
 	return jobs
 }
 
-// skewed returns numbered jobs as a store of the real world holds them, the same
-// ones for the same n: most of one kind, most of one status, some inputs hot.
+// skewed returns n numbered jobs, the same ones for the same n. As in a real store,
+// most are of one kind and one status, and some inputs are shared by many.
 func skewed(n int) []*jobstore.Job {
 	rng := rand.New(rand.NewPCG(1, uint64(n)))
 	jobs := numbered(n)
@@ -64,7 +65,7 @@ func skewed(n int) []*jobstore.Job {
 
 // move sets what a job is indexed by.
 func move(rng *rand.Rand, j *jobstore.Job) {
-	// The smaller of two draws is small more often.
+	// The smaller of two random numbers makes the first values frequent.
 	skew := func(n int) int { return min(rng.IntN(n), rng.IntN(n)) }
 	j.Kind = kinds[skew(len(kinds))]
 	j.Status = statuses[skew(len(statuses))]
@@ -104,8 +105,8 @@ func randomize(rng *rand.Rand, j *jobstore.Job) {
 	}
 }
 
-// filters returns a query for each of the eight combinations of filters, of
-// which the single values are common ones, and some with sets.
+// filters returns a query for each of the eight combinations of filters, with values
+// that are frequent in the data, and some queries with sets.
 func filters() []jobstore.Query {
 	var list []jobstore.Query
 	for mask := range 8 {
@@ -133,8 +134,19 @@ func filters() []jobstore.Query {
 		jobstore.Query{Kind: anyKind, Status: notQueued, Input: hotInputs[1]},
 		jobstore.Query{Kind: jobstore.KindAdaptiveVideo, Status: jobstore.StatusCancelled},
 		jobstore.Query{Input: "https://example.com/nobody.mp4"},
+		hashed(jobstore.Query{Input: hotInputs[0]}),
+		hashed(jobstore.Query{Kind: anyKind, Status: notQueued, Input: hotInputs[1]}),
+		hashed(jobstore.Query{Input: "https://example.com/nobody.mp4"}),
 	)
 }
+
+// hashed returns q with its input in the short form.
+func hashed(q jobstore.Query) jobstore.Query {
+	q.Input, q.InputSHA256 = "", sumOf(q.Input)
+	return q
+}
+
+func sumOf(input string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(input))) }
 
 // eachQuery calls yield with every filter in both orders.
 func eachQuery(yield func(jobstore.Query) bool) {

@@ -3,16 +3,16 @@
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(dir string, o storetest.Options) (storetest.Store, error) {
-//			return mystore.Open(filepath.Join(dir, "jobs"), mystore.Options{Now: o.Now})
+//			return mystore.Open(filepath.Join(dir, "jobs"), mystore.Options{Now: o.Now, MintedOnly: o.MintedOnly})
 //		})
 //	}
 //
-// What a list call answers is held against a naive model, a sorted slice of jobs
-// that shares no code with the library: in random histories (which print their
-// seed when they fail; -rapid.checks=N runs N of them), in the laws of paging,
-// beside concurrent writers, and over every filter, order and cursor. Every
-// store that the suite opens is checked with its own Check before it is closed.
+// The suite compares what a list call answers with a simple model: a sorted slice of
+// jobs that shares no code with the library. It does so in random histories, in the
+// laws of paging, beside concurrent writers, and over every filter, order and cursor.
+// A history that fails prints its seed; -rapid.checks=N runs N histories. Every store
+// that the suite opens is checked with its own Check before it is closed.
 //
-// RunPlans holds an engine that scans indexes to their bound. It is apart, as an
-// engine may well read its pages in another way.
+// RunPlans tests the bound of engines that scan indexes. It is separate, as an engine
+// may read its pages in another way.
 package storetest

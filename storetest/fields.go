@@ -11,7 +11,7 @@ import (
 	"github.com/jobstore/jobstore"
 )
 
-// testFieldsKept puts JSON and text of every odd form and reads the same bytes.
+// testFieldsKept puts unusual JSON and text, and reads the same bytes back.
 func testFieldsKept(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	for _, object := range []string{
@@ -43,7 +43,7 @@ func testFieldsKept(t *testing.T, open Factory) {
 	}
 }
 
-// testFieldsAbsent reads nothing, however it was said, as one value.
+// testFieldsAbsent puts an absent value in all its forms. They read back the same.
 func testFieldsAbsent(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	for _, nothing := range []json.RawMessage{nil, {}, json.RawMessage("null"), json.RawMessage(" \n"), json.RawMessage(" null ")} {
@@ -74,6 +74,7 @@ func testFieldTimes(t *testing.T, open Factory) {
 		{time.Unix(1711900000, 999_999_999), time.UnixMilli(1711900000999).UTC()},
 		{time.Unix(-1, 1), time.UnixMilli(-1000).UTC()},
 		{time.Date(2024, 1, 1, 8, 0, 0, 0, east), time.Date(2023, 12, 31, 23, 0, 0, 0, time.UTC)},
+		{time.Time{}.Add(time.Millisecond), time.Date(1, 1, 1, 0, 0, 0, 1e6, time.UTC)},
 		{time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC), time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC)},
 		{time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC)},
 	} {
@@ -88,7 +89,7 @@ func testFieldTimes(t *testing.T, open Factory) {
 	}
 }
 
-// testFieldBounds stores the most that is allowed and is refused one byte more.
+// testFieldBounds stores the longest values that are allowed. One more byte is refused.
 func testFieldBounds(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	text := func(n int) string { return strings.Repeat("x", n) }
@@ -145,6 +146,7 @@ func testFieldBounds(t *testing.T, open Factory) {
 func testFieldsRefused(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	json := func(text string) []byte { return []byte(text) }
+	west, east := time.FixedZone("west", -12*3600), time.FixedZone("east", 12*3600)
 	for _, c := range []struct {
 		field string
 		set   func(*jobstore.Job)
@@ -180,6 +182,11 @@ func testFieldsRefused(t *testing.T, open Factory) {
 		{"started_at", func(j *jobstore.Job) { j.StartedAt = time.Date(-1, 6, 1, 0, 0, 0, 0, time.UTC) }},
 		{"finished_at", func(j *jobstore.Job) { j.FinishedAt = time.Unix(1<<62, 0) }},
 		{"updated_at", func(j *jobstore.Job) { j.UpdatedAt = time.Unix(-1<<62, 0) }},
+		// Times are read back in UTC. There, these are in the years 10000 and 0.
+		{"created_at", func(j *jobstore.Job) { j.CreatedAt = time.Date(9999, 12, 31, 23, 59, 0, 0, west) }},
+		{"started_at", func(j *jobstore.Job) { j.StartedAt = time.Date(1, 1, 1, 0, 0, 0, 0, east) }},
+		// To the millisecond this is the zero time, which stands for null.
+		{"finished_at", func(j *jobstore.Job) { j.FinishedAt = time.Time{}.Add(time.Microsecond) }},
 	} {
 		j := newJob("job_a")
 		c.set(j)
@@ -189,8 +196,8 @@ func testFieldsRefused(t *testing.T, open Factory) {
 	require.Zero(t, f.stats().Jobs)
 }
 
-// testFieldsOwned writes to what it was given and to what it gave: neither
-// reaches the store.
+// testFieldsOwned writes to the memory of jobs that it has put and of jobs that it
+// has read. The store does not change.
 func testFieldsOwned(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	j := newJob("job_a")

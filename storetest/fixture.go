@@ -20,18 +20,19 @@ type tester interface {
 	Context() context.Context
 }
 
-// A fixture is an open store, with what it takes to open it again. Calls that
-// have to succeed go through its own methods.
+// A fixture is an open store, with what is needed to open it again. Its own methods
+// are calls that have to succeed.
 type fixture struct {
 	Store
 	t       tester
 	clock   *clock
 	dir     string
+	options Options // beside the clock
 	factory Factory
 	open    bool
 }
 
-// newFixture opens an empty store, which the end of t checks and closes.
+// newFixture opens an empty store, which is checked and closed at the end of t.
 func newFixture(t *testing.T, factory Factory) *fixture {
 	t.Helper()
 	return openFixture(t, factory, t.TempDir())
@@ -45,8 +46,8 @@ func openFixture(t tester, factory Factory, dir string) *fixture {
 	return f
 }
 
-// temporaryFixture is newFixture for one of the many tries of a rapid check,
-// which have no directory of their own.
+// temporaryFixture is newFixture for one run of a rapid check. Such a run has no
+// directory of its own.
 func temporaryFixture(t tester, factory Factory) *fixture {
 	dir, err := os.MkdirTemp("", "storetest")
 	require.NoError(t, err)
@@ -56,7 +57,9 @@ func temporaryFixture(t tester, factory Factory) *fixture {
 
 func (f *fixture) start() {
 	f.t.Helper()
-	s, err := f.factory(f.dir, Options{Now: f.clock.Now})
+	o := f.options
+	o.Now = f.clock.Now
+	s, err := f.factory(f.dir, o)
 	require.NoError(f.t, err, "open")
 	f.Store, f.open = s, true
 }
@@ -140,7 +143,7 @@ func (f *fixture) all(q jobstore.Query) []jobstore.Job {
 	for job, err := range f.All(f.t.Context(), q) {
 		require.NoError(f.t, err, "all %s", describe(q))
 		if n := len(jobs); n > 0 && !comesFirst(q.Order, jobs[n-1].ID, job.ID) {
-			// Not left to a comparison, as such a walk might never end.
+			// Fail at once: a walk that is out of order might never end.
 			require.Fail(f.t, "out of order", "%s after %s: all %s", job.ID, jobs[n-1].ID, describe(q))
 		}
 		jobs = append(jobs, job)
@@ -162,7 +165,7 @@ func (f *fixture) stats() jobstore.Stats {
 	return stats
 }
 
-// A clock stands still unless it is told otherwise.
+// A clock stands still until it is moved.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -185,4 +188,10 @@ func (c *clock) step(d time.Duration) time.Time {
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
 	return c.now
+}
+
+func (c *clock) set(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = now
 }

@@ -75,8 +75,8 @@ func testEmptyStore(t *testing.T, open Factory) {
 	}
 }
 
-// testPositions lists from cursors of every sort: an ID marks its place whether
-// there is a job of it, there never was, or it is gone.
+// testPositions lists from IDs of jobs that exist, that were deleted and that never
+// existed. An ID marks its place in all three cases.
 func testPositions(t *testing.T, open Factory) {
 	f, m := newFixture(t, open), newModel()
 	jobs := skewed(60)
@@ -167,8 +167,8 @@ func testEveryFilter(t *testing.T, open Factory) {
 	}
 }
 
-// testExactInput looks for inputs that look alike to everything but a
-// comparison of bytes.
+// testExactInput looks for inputs that differ in their bytes, but not for a comparison
+// of URLs or of normalized text.
 func testExactInput(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	inputs := append(slices.Clone(hotInputs),
@@ -189,7 +189,31 @@ func testExactInput(t *testing.T, open Factory) {
 	}
 }
 
-// testOrderOfBytes lists IDs whose order other comparisons would get wrong.
+// testInputSHA256 looks for inputs by their hash. All of it is compared, also if an
+// index keeps only a part.
+func testInputSHA256(t *testing.T, open Factory) {
+	f := newFixture(t, open)
+	jobs := skewed(300)
+	f.put(jobs...)
+	m := newModel(jobs...)
+	sum := sumOf(hotInputs[0])
+	q := jobstore.Query{InputSHA256: strings.ToUpper(sum), Limit: 5}
+	require.NotEmpty(t, m.matching(q))
+	requirePage(t, f, m, q)
+	require.EqualValues(t, len(m.matching(q)), f.count(q))
+	for _, digit := range []int{0, 31, 32, 63} {
+		forged := []byte(sum)
+		forged[digit] ^= 1 // another digit
+		q := jobstore.Query{InputSHA256: string(forged)}
+		for _, q := range []jobstore.Query{q, with(q, "", "job_0200"), {InputSHA256: string(forged), Kind: jobstore.KindVideo}} {
+			require.Empty(t, f.list(q).Jobs, "digit %d", digit)
+			require.Empty(t, f.all(q))
+			require.Zero(t, f.count(q))
+		}
+	}
+}
+
+// testOrderOfBytes lists IDs that any order but that of their bytes would mix up.
 func testOrderOfBytes(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	want := []jobstore.ID{
@@ -244,8 +268,7 @@ func testListLeavesOutTasks(t *testing.T, open Factory) {
 	require.Nil(t, f.all(jobstore.Query{})[0].Tasks)
 }
 
-// requirePage compares the answer to q with that of the model, and the pages
-// next to it too.
+// requirePage compares the answer to q, and the pages next to it, with the model.
 func requirePage(t tester, f *fixture, m *model, q jobstore.Query) {
 	t.Helper()
 	want, got := m.page(q), f.list(q)
@@ -254,10 +277,10 @@ func requirePage(t tester, f *fixture, m *model, q jobstore.Query) {
 	requireNeighbours(t, f, m, q, got)
 }
 
-// requireNeighbours follows Next and Prev from page, the answer to q: they lead
-// to the jobs right behind it and right ahead of it. Away from a cursor, HasMore
-// tells whether there are any; towards it there may be none, which nobody knows
-// before they are asked for. Between two cursors there is no way back.
+// requireNeighbours follows Next and Prev from page, the answer to q. They lead to the
+// jobs right behind it and right ahead of it. In the direction in which the page was
+// read, HasMore says whether there are any. In the other direction the page may be
+// empty, which only reading it shows. A page between two cursors has no Prev.
 func requireNeighbours(t tester, f *fixture, m *model, q jobstore.Query, page jobstore.Page) {
 	t.Helper()
 	next, hasNext := page.Next(q)

@@ -12,8 +12,8 @@ import (
 	"github.com/jobstore/jobstore"
 )
 
-// A model is a store as its documentation words it, with no thought of speed:
-// the jobs in a slice sorted by ID. It shares no code with the library.
+// A model is a store that does what the documentation says in the simplest way: its
+// jobs are a slice sorted by ID. It shares no code with the library.
 type model struct {
 	jobs []jobstore.Job // as Get returns them, sorted by ID
 }
@@ -63,7 +63,8 @@ func (m *model) matching(q jobstore.Query) []jobstore.Job {
 	for _, j := range m.jobs {
 		if (q.Kind == 0 || q.Kind&j.Kind != 0) &&
 			(q.Status == 0 || q.Status&j.Status != 0) &&
-			(q.Input == "" || q.Input == j.Input) {
+			(q.Input == "" || q.Input == j.Input) &&
+			(q.InputSHA256 == "" || strings.EqualFold(q.InputSHA256, sumOf(j.Input))) {
 			j.Tasks = nil
 			s = append(s, j)
 		}
@@ -93,13 +94,23 @@ func (m *model) page(q jobstore.Query) jobstore.Page {
 		limit = 20
 	}
 	s := m.between(q)
-	switch {
-	case len(s) <= limit:
-		return jobstore.Page{Jobs: s}
-	case q.Before != "" && q.After == "":
-		return jobstore.Page{Jobs: s[len(s)-limit:], HasMore: true}
+	backward := q.Before != "" && q.After == ""
+	if backward {
+		slices.Reverse(s)
 	}
-	return jobstore.Page{Jobs: s[:limit], HasMore: true}
+	n, size := 0, 0
+	for ; n < min(limit, len(s)); n++ {
+		j := &s[n]
+		size += len(j.ID) + len(j.Input) + len(j.Output) + len(j.Options) + len(j.Metadata) + len(j.Error)
+		if n > 0 && size > 16<<20 {
+			break
+		}
+	}
+	p := jobstore.Page{Jobs: s[:n], HasMore: n < len(s)}
+	if backward {
+		slices.Reverse(p.Jobs)
+	}
+	return p
 }
 
 // comesFirst reports whether a stands strictly ahead of b in a list.
@@ -170,5 +181,5 @@ func ids(jobs []jobstore.Job) []jobstore.ID {
 	return list
 }
 
-// describe returns q as the URL parameters that say the same.
+// describe returns q as URL parameters.
 func describe(q jobstore.Query) string { return "?" + q.Values().Encode() }

@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -63,8 +65,8 @@ func testDescIsAscReversed(t *testing.T, open Factory) {
 	}
 }
 
-// testBeforeIsThePageAhead asks for what stands before the first job of a page
-// and gets the page ahead of it.
+// testBeforeIsThePageAhead lists before the first job of a page, and gets the page
+// ahead of it.
 func testBeforeIsThePageAhead(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	f.put(skewed(150)...)
@@ -80,14 +82,14 @@ func testBeforeIsThePageAhead(t *testing.T, open Factory) {
 	}
 }
 
-// testFiltersIntersect compares each combination of filters with what its
-// filters have in common when they are asked one by one.
+// testFiltersIntersect compares the answer to each combination of filters with the
+// jobs that all its filters, asked one by one, have in common.
 func testFiltersIntersect(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	f.put(skewed(150)...)
 	for q := range eachQuery {
 		common := f.all(jobstore.Query{Order: q.Order})
-		for _, alone := range []jobstore.Query{{Kind: q.Kind}, {Status: q.Status}, {Input: q.Input}} {
+		for _, alone := range []jobstore.Query{{Kind: q.Kind}, {Status: q.Status}, {Input: q.Input}, {InputSHA256: q.InputSHA256}} {
 			has := map[jobstore.ID]bool{}
 			for _, j := range f.all(alone) {
 				has[j.ID] = true
@@ -99,8 +101,60 @@ func testFiltersIntersect(t *testing.T, open Factory) {
 	}
 }
 
-// testPrevWalksBack goes back by Prev from behind the last job and meets every
-// job that the way forward met.
+// testPageBytes lists jobs that are so large that a page holds fewer than its limit.
+// Large jobs stand alone, in a row, and among small ones.
+func testPageBytes(t *testing.T, open Factory) {
+	f := newFixture(t, open)
+	const most = jobstore.MaxJSON
+	object := func(n int) []byte { return []byte(`{"":"` + strings.Repeat("x", n-7) + `"}`) }
+	m := newModel()
+	for i, size := range []int{most, most, 10, most, most, most, 10, 10, most / 2, most, most, most - 1000, most - 400, 10} {
+		j := newJob(jobstore.ID(fmt.Sprintf("job_%04d", i)))
+		j.Metadata = object(size)
+		if size == 10 { // a list does not hold tasks, so they do not count
+			j.Tasks = []byte(`["` + strings.Repeat("x", most-100) + `"]`)
+		}
+		f.put(j)
+		m.put(j)
+	}
+	early := 0
+	for _, q := range []jobstore.Query{
+		{}, {Order: jobstore.Asc}, {Kind: jobstore.KindVideo, Status: jobstore.StatusQueued},
+		{Input: newJob("job_0003").Input},
+	} {
+		requireJobs(t, m.matching(q), f.all(q), describe(q))
+		for _, q.Limit = range []int{1, 4, 100} {
+			walked := 0
+			for next, more := q, true; more; {
+				requirePage(t, f, m, next)
+				page := f.list(next)
+				if len(page.Jobs) < min(q.Limit, len(m.between(next))) {
+					early++
+				}
+				walked += len(page.Jobs)
+				next, more = page.Next(next)
+			}
+			require.Equal(t, len(m.matching(q)), walked)
+			walked = 0
+			for prev, more := with(q, "", "job_z"), true; more && q.Order == jobstore.Asc; {
+				requirePage(t, f, m, prev)
+				page := f.list(prev)
+				walked += len(page.Jobs)
+				prev, more = page.Prev(prev)
+			}
+			if q.Order == jobstore.Asc {
+				require.Equal(t, len(m.matching(q)), walked)
+			}
+		}
+	}
+	require.Greater(t, early, 4, "pages that ended early")
+	plan, err := f.Explain(t.Context(), jobstore.Query{Limit: 100})
+	require.NoError(t, err)
+	require.LessOrEqual(t, plan.Examined, plan.Fetched+1+2*plan.Branches, "%s", plan)
+}
+
+// testPrevWalksBack goes back by Prev from behind the last job. It meets the same jobs
+// as a walk forward.
 func testPrevWalksBack(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	jobs := skewed(150)

@@ -14,10 +14,15 @@ func testCount(t *testing.T, open Factory) {
 	f.put(jobs...)
 	m := newModel(jobs...)
 	for q := range eachQuery {
-		want := len(m.matching(q))
-		require.EqualValues(t, want, f.count(q), describe(q))
-		q.Limit, q.After, q.Before = 1, "job_0100", "job_0002"
-		require.EqualValues(t, want, f.count(q), "limit and cursors make no difference: %s", describe(q))
+		require.EqualValues(t, len(m.matching(q)), f.count(q), describe(q))
+		q.Limit = 1
+		require.EqualValues(t, len(m.matching(q)), f.count(q), "the limit makes no difference: %s", describe(q))
+		for _, after := range []jobstore.ID{"", "job_-", "job_0002", "job_01005", "job_0200", "job_z"} {
+			for _, before := range []jobstore.ID{"", "job_-", "job_0002", "job_0150", "job_z"} {
+				q := with(q, after, before)
+				require.EqualValues(t, len(m.between(q)), f.count(q), describe(q))
+			}
+		}
 	}
 }
 

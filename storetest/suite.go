@@ -33,6 +33,9 @@ type Options struct {
 	// Now is the clock for timestamps and minted IDs. It is never nil and may
 	// be called from any goroutine.
 	Now func() time.Time
+
+	// MintedOnly is as in jobstore.Options.
+	MintedOnly bool
 }
 
 // A Factory opens the store that is kept in the directory dir, and creates it
@@ -52,6 +55,7 @@ func Run(t *testing.T, open Factory) {
 		{"List/Limits", testLimits},
 		{"List/EveryFilter", testEveryFilter},
 		{"List/ExactInput", testExactInput},
+		{"List/InputSHA256", testInputSHA256},
 		{"List/OrderOfBytes", testOrderOfBytes},
 		{"List/FirstIDAsCursor", testFirstIDAsCursor},
 		{"List/LeavesOutTasks", testListLeavesOutTasks},
@@ -61,12 +65,15 @@ func Run(t *testing.T, open Factory) {
 		{"Paging/BeforeIsThePageAhead", testBeforeIsThePageAhead},
 		{"Paging/FiltersIntersect", testFiltersIntersect},
 		{"Paging/PrevWalksBack", testPrevWalksBack},
+		{"Paging/Bytes", testPageBytes},
 		{"Paging/Reopen", testReopenChangesNothing},
 		{"Paging/BesideWriters", testPagingBesideWriters},
 
 		{"Create/Fills", testCreateFills},
 		{"Create/Stamps", testCreateStamps},
 		{"Create/Mints", testCreateMints},
+		{"Create/Migrates", testCreateMigrates},
+		{"Create/MintedOnly", testMintedOnly},
 		{"Create/AllOrNothing", testCreateAllOrNothing},
 		{"Put/ExactlyAsGiven", testPutExactlyAsGiven},
 		{"Put/Replaces", testPutReplaces},
@@ -98,6 +105,7 @@ func Run(t *testing.T, open Factory) {
 		{"Arguments/BadQuery", testBadQueries},
 		{"Arguments/BadID", testBadIDs},
 		{"Arguments/Nil", testNilArguments},
+		{"Arguments/Clock", testClocks},
 		{"Close", testClose},
 	})
 }

@@ -40,7 +40,7 @@ func testUpdateStamps(t *testing.T, open Factory) {
 		require.Equal(t, got, f.get("job_a"), "what is returned is what was stored")
 	}
 
-	// A timestamp that fn sets counts.
+	// A timestamp that fn sets is kept.
 	f.create(newJob("job_b"))
 	given := created.Add(-time.Minute)
 	got := f.update("job_b", func(j *jobstore.Job) {
@@ -49,14 +49,14 @@ func testUpdateStamps(t *testing.T, open Factory) {
 	require.Equal(t, given, got.StartedAt)
 	require.Equal(t, given, got.FinishedAt)
 
-	// A job that was put without one keeps it so.
+	// A job that was put without CreatedAt still has none.
 	f.put(newJob("job_c"))
 	got = f.update("job_c", func(j *jobstore.Job) { j.Output = "s3://out" })
 	require.True(t, got.CreatedAt.IsZero())
 	require.Equal(t, f.clock.Now(), got.UpdatedAt)
 }
 
-// testUpdateMoves changes all that a job can be found by.
+// testUpdateMoves changes every field by which jobs are found.
 func testUpdateMoves(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	jobs := skewed(40)
@@ -134,7 +134,7 @@ func testUpdateRefuses(t *testing.T, open Factory) {
 	require.ErrorIs(t, err, jobstore.ErrNotFound)
 	require.False(t, called)
 
-	// Deleted between the reading and the writing.
+	// The job is deleted after it was read and before it is written.
 	_, err = f.Update(t.Context(), "job_a", func(*jobstore.Job) error {
 		f.delete("job_a")
 		return nil
@@ -143,7 +143,7 @@ func testUpdateRefuses(t *testing.T, open Factory) {
 	require.Zero(t, f.stats().Jobs)
 }
 
-// testUpdatePanic lets fn panic, which is the business of its caller alone.
+// testUpdatePanic has fn panic. Only its caller sees that.
 func testUpdatePanic(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	f.create(newJob("job_a"))
@@ -158,7 +158,8 @@ func testUpdatePanic(t *testing.T, open Factory) {
 	f.update("job_a", func(j *jobstore.Job) { j.Status = jobstore.StatusProcessing })
 }
 
-// testUpdateCounter has many add to a counter in one job. None may get lost.
+// testUpdateCounter has many goroutines add to a counter in one job. No addition is
+// lost.
 func testUpdateCounter(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	j := newJob("job_a")

@@ -28,8 +28,8 @@ func testAllMatchesModel(t *testing.T, open Factory) {
 	requireJobs(t, m.matching(q), f.all(q), "a limit that List refuses is ignored too")
 }
 
-// testAllBrokenOff leaves loops early, by every way out, and then writes and
-// closes, which a snapshot that was left open would keep from happening.
+// testAllBrokenOff leaves loops early in every way, and then writes and closes. A
+// snapshot that was left open would block that.
 func testAllBrokenOff(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	f.put(numbered(250)...)
@@ -65,8 +65,8 @@ func testAllBrokenOff(t *testing.T, open Factory) {
 	require.Len(t, f.all(jobstore.Query{}), 250)
 }
 
-// testAllWritesInside changes the store from inside the loop, ahead of the walk
-// and behind it.
+// testAllWritesInside changes the store in the body of the loop, ahead of the walk and
+// behind it.
 func testAllWritesInside(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	jobs := numbered(300)
@@ -116,7 +116,7 @@ func testAllCloseInside(t *testing.T, open Factory) {
 	f.start()
 }
 
-// testAllPulled reads with iter.Pull, which leaves the walk half way through.
+// testAllPulled reads with iter.Pull and stops in the middle of the walk.
 func testAllPulled(t *testing.T, open Factory) {
 	f := newFixture(t, open)
 	f.put(numbered(120)...)
