@@ -109,6 +109,10 @@ type Memory struct {
 	expect int // how much will be taken yet
 }
 
+// MemoryOf returns the Memory of b. Whoever makes another of the same b gives up
+// the jobs that were decoded into the one before.
+func MemoryOf(b []byte) Memory { return Memory{free: b} }
+
 // pieceSize is the length in bytes of a piece of Memory, unless one record needs
 // more: what a job can hold on to that is not its own. It is one that Go's allocator
 // has, and of which it gets seven at a time; of 4 KiB it gets two, which costs 5% of
