@@ -32,6 +32,7 @@ func (s *Store) Create(ctx context.Context, jobs ...*Job) error {
 			return inJob(jobs, i, fieldError("job", "", "is nil"))
 		}
 		made[i] = *j
+		made[i].rest = nil // it belongs to the job that j was read from
 		if made[i].Status == 0 {
 			made[i].Status = StatusQueued
 		}
@@ -212,6 +213,7 @@ func (s *Store) tryUpdate(ctx context.Context, id ID, fn func(*Job) error) (Job,
 	if err := fn(&job); err != nil {
 		return Job{}, err
 	}
+	job.rest = before.rest // even if fn has put another job in its place
 	switch {
 	case job.ID != before.ID:
 		return Job{}, fieldError("id", string(job.ID), "cannot be changed")

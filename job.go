@@ -41,6 +41,9 @@ type Job struct {
 	StartedAt  time.Time // when it was first seen processing
 	FinishedAt time.Time // when it first reached a final status
 	UpdatedAt  time.Time
+
+	// rest is what a later version has put into the record. Update keeps it.
+	rest *record.Rest
 }
 
 // Validate returns the FieldError with which Put would refuse j, or nil.
@@ -149,6 +152,7 @@ func (j *Job) encode() ([]byte, error) {
 		Started:  milli(j.StartedAt),
 		Finished: milli(j.FinishedAt),
 		Updated:  milli(j.UpdatedAt),
+		Rest:     j.rest,
 	}
 	if !isNull(j.Options) {
 		r.Options = j.Options
@@ -195,6 +199,7 @@ func (j *Job) decodeInto(m *record.Memory, suffix, value []byte, withTasks bool)
 		StartedAt:  timeOf(r.Started),
 		FinishedAt: timeOf(r.Finished),
 		UpdatedAt:  timeOf(r.Updated),
+		rest:       r.Rest,
 	}
 	return nil
 }

@@ -80,6 +80,7 @@ func (s *Store) newOnce(key string, job *Job) (*once, error) {
 		return nil, fieldError("job", "", "is nil")
 	}
 	o := &once{key: key, draft: *job, keep: s.options.OnceFor}
+	o.draft.rest = nil // it belongs to the job that job was read from
 	if o.keep == 0 {
 		o.keep = DefaultOnceFor
 	}
