@@ -1,10 +1,10 @@
 package jobstore_test
 
 import (
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.etcd.io/bbolt"
 
 	"github.com/jobstore/jobstore"
 )
@@ -36,16 +36,16 @@ func TestUpdateKeepsWhatALaterVersionStored(t *testing.T) {
 	_, err = s.CreateOnce(t.Context(), "key", &got)
 	require.NoError(t, err)
 	closeStore(t, s)
-	file, err := os.ReadFile(path)
-	require.NoError(t, err)
-	for id, want := range map[jobstore.ID]int{job.ID: 15, "job_copy": 12, "job_copy2": 12} {
-		at := recordOffset(t, path, id)
-		record := file[at:]
-		n := int(record[5]) | int(record[6])<<8
-		array := record[9 : 9+n]
-		require.EqualValues(t, 0x90|want, array[0], "%s has %d elements", id, want)
-		if want == 15 {
-			require.Equal(t, later, array[n-len(later):])
+	withBolt(t, path, func(tx *bbolt.Tx) error {
+		jobs := tx.Bucket([]byte("jobstore")).Bucket([]byte("jobs"))
+		for id, want := range map[string]int{"later": 15, "copy": 12, "copy2": 12} {
+			record := jobs.Get([]byte(id))
+			require.NotNil(t, record, id)
+			require.EqualValues(t, 0x90|want, record[9], "%s has %d elements", id, want)
+			if want == 15 {
+				require.Equal(t, later, record[len(record)-len(later):])
+			}
 		}
-	}
+		return nil
+	})
 }
