@@ -48,7 +48,11 @@ type SalvageReport struct {
 // been deleted: what is gone for good and what has only lost its place cannot be
 // told apart. The report says how many may be such. Idempotency keys are not read.
 //
-// Nobody may have the file open for writing. Memory is about 150 bytes a job.
+// What a later version has put into a record beside the fields of Job is not written.
+//
+// Nobody may have the file open for writing. Memory is up to 150 bytes a job, and some
+// megabytes beside, whatever the file says of its size. Holes in the file take neither
+// memory nor, on Linux, time.
 // The stages are "scan" and "write", in bytes and in jobs.
 //
 // It fails with ErrLocked, ErrFormat for a file in which there is no sign of a
