@@ -211,6 +211,7 @@ func (s *Store) tryUpdate(ctx context.Context, id ID, fn func(*Job) error) (Job,
 	if err := fn(&job); err != nil {
 		return Job{}, err
 	}
+	job.rest = before.rest // even if fn has put another job in its place
 	switch {
 	case job.ID != before.ID:
 		return Job{}, fieldError("id", string(job.ID), "cannot be changed")

@@ -47,6 +47,9 @@ type Job struct {
 	StartedAt  time.Time // when it was first seen processing
 	FinishedAt time.Time // when it first reached a final status
 	UpdatedAt  time.Time
+
+	// rest is what a later version has put into the record. Update keeps it.
+	rest *recordRest
 }
 
 // Validate returns the FieldError with which Put would refuse j, or nil.
@@ -164,6 +167,7 @@ func (j *Job) Draft(mintedOnly bool) (Job, error) {
 		return Job{}, fieldError("job", "", "is nil")
 	}
 	draft := *j
+	draft.rest = nil // it belongs to the job that j was read from
 	if draft.Status == 0 {
 		draft.Status = StatusQueued
 	}

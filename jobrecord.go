@@ -7,6 +7,9 @@ import (
 	"github.com/jobstore/jobstore/internal/record"
 )
 
+// recordRest is what a later version has put into a record.
+type recordRest = record.Rest
+
 var emptyObject = []byte("{}")
 
 // encode returns the stored form of a valid job.
@@ -22,6 +25,7 @@ func (j *Job) encode() ([]byte, error) {
 		Started:  milli(j.StartedAt),
 		Finished: milli(j.FinishedAt),
 		Updated:  milli(j.UpdatedAt),
+		Rest:     j.rest,
 	}
 	if !isNull(j.Options) {
 		r.Options = j.Options
@@ -68,6 +72,7 @@ func (j *Job) decodeInto(m *record.Memory, suffix, value []byte, withTasks bool)
 		StartedAt:  timeOf(r.Started),
 		FinishedAt: timeOf(r.Finished),
 		UpdatedAt:  timeOf(r.Updated),
+		rest:       r.Rest,
 	}
 	return nil
 }

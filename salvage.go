@@ -2,15 +2,12 @@ package jobstore
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
-	"strings"
 
 	"github.com/jobstore/jobstore/index"
 	"github.com/jobstore/jobstore/internal/boltfile"
@@ -51,7 +48,11 @@ type SalvageReport struct {
 // been deleted: what is gone for good and what has only lost its place cannot be
 // told apart. The report says how many may be such. Idempotency keys are not read.
 //
-// Nobody may have the file open for writing. Memory is about 150 bytes a job.
+// What a later version has put into a record beside the fields of Job is not written.
+//
+// Nobody may have the file open for writing. Memory is up to 150 bytes a job, and some
+// megabytes beside, whatever the file says of its size. Holes in the file take neither
+// memory nor, on Linux, time.
 // The stages are "scan" and "write", in bytes and in jobs.
 //
 // It fails with ErrLocked, ErrFormat for a file in which there is no sign of a
@@ -78,139 +79,187 @@ func salvage(ctx context.Context, path string, w io.Writer, progress Progress) (
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	s := salvager{
-		ctx: ctx, progress: progress, file: f,
-		versions: map[string]version{}, lost: map[string]bool{}, lostAt: map[int64]bool{},
-	}
+	s := salvager{ctx: ctx, progress: progress, file: f}
 	s.report.FileBytes = f.Size
-	s.follow()
-	if !s.whole || len(s.lost) > 0 {
+	if err := s.follow(); err != nil {
+		return s.report, err
+	}
+	if !s.whole || s.lost > 0 {
 		if err := s.scan(); err != nil {
 			return s.report, err
 		}
 	}
-	if len(s.versions) == 0 && !f.IsBolt() {
+	if s.sound == 0 && !f.IsBolt() {
 		return s.report, ErrFormat
 	}
-	s.report.UnreadBytes += s.file.Unread
+	s.report.UnreadBytes = min(s.report.UnreadBytes+s.file.Unread, f.Size)
 	return s.report, s.write(w)
 }
 
-// A salvager is one run of Salvage.
+// A salvager is one run of Salvage. Its memory follows the number of jobs that it
+// finds, whatever the file says: it reads into memory that it uses again, as what
+// it would leave to the garbage collector would double what it takes.
 type salvager struct {
 	ctx      context.Context
 	progress Progress
 	file     *boltfile.Damaged
 	report   SalvageReport
-
 	// whole is whether follow has found as many records as there are jobs.
 	whole    bool
-	versions map[string]version // the best so far, by suffix
-	// lost are the keys of damaged records among those that follow has found.
-	lost   map[string]bool
-	lostAt map[int64]bool // and where they are
-}
+	versions record.Versions // the best so far
+	sound    int64           // how many of them have a sound record
+	lost     int64           // how many keys that follow has found have none in their place
+	lostAt   []int64         // where the damaged records are that follow has found
 
-// A version is a sound record somewhere in the file.
-type version struct {
-	offset  int64
-	size    int   // without tasks
-	tasks   int   // how long they are; damagedTasks if they are that
-	updated int64 // Unix milliseconds
-	inUse   bool  // in a page that the meta page leads to
+	value, memory, line []byte // used again for each record
 }
-
-const damagedTasks = -1
 
 // better reports whether v is to be taken rather than w. What the last meta page
 // leads to is what was committed last. If it may not be the last, the last
 // commit's records are in pages that it does not lead to, and the time tells.
-func (s *salvager) better(v, w version) bool {
-	if s.file.Newest && v.inUse != w.inUse {
-		return v.inUse
+func (s *salvager) better(v, w record.Version) bool {
+	if s.file.Newest && v.InUse != w.InUse {
+		return v.InUse
 	}
-	if v.updated != w.updated {
-		return v.updated > w.updated
+	if v.Updated != w.Updated {
+		return v.Updated > w.Updated
 	}
-	if (v.tasks == damagedTasks) != (w.tasks == damagedTasks) {
-		return w.tasks == damagedTasks
+	if (v.Tasks == record.DamagedTasks) != (w.Tasks == record.DamagedTasks) {
+		return w.Tasks == record.DamagedTasks
 	}
-	return v.inUse && !w.inUse
+	return v.InUse && !w.InUse
 }
 
 // offer takes a version of a job, or passes it over.
-func (s *salvager) offer(suffix string, v version) {
-	have, ok := s.versions[suffix]
+func (s *salvager) offer(suffix []byte, v record.Version) {
+	have := s.versions.Find(suffix)
 	switch {
-	case ok && have.offset == v.offset:
-		return
-	case ok:
-		s.report.Older++
-		if !s.better(v, have) {
-			return
-		}
-	case s.whole && !s.lost[suffix]:
+	case have == nil && s.whole:
 		s.report.Older++ // of a job that has been deleted
 		return
+	case have == nil:
+		have = s.versions.Add(suffix)
+		s.sound++
+	case have.Size == 0: // its key is known, and no sound record yet
+		s.sound++
+	case have.Offset == v.Offset:
+		return
+	default:
+		s.report.Older++
+		if !s.better(v, *have) {
+			return
+		}
 	}
-	s.versions[strings.Clone(suffix)] = v // a part of a record's memory otherwise
+	v.Lost = have.Lost
+	*have = v
+}
+
+// lose notes that the record of a key is damaged in the place that the meta page
+// leads to.
+func (s *salvager) lose(e page.Element) {
+	s.lostAt = append(s.lostAt, e.Offset)
+	s.report.Damaged++
+	s.report.UnreadBytes += e.Size
+	if len(e.Key) > record.MaxSuffix {
+		s.lost++ // the key of no job
+		return
+	}
+	have := s.versions.Find(e.Key)
+	if have == nil {
+		have = s.versions.Add(e.Key)
+	}
+	if !have.Lost {
+		have.Lost = true
+		s.lost++
+	}
 }
 
 // follow reads the records that the meta page leads to.
-func (s *salvager) follow() {
+func (s *salvager) follow() error {
 	if s.file.Meta == nil {
-		return
+		return s.ctx.Err()
 	}
-	whole := page.Elements(s.file, s.file.Layout(), index.PathOf(index.Jobs), func(e page.Element) {
-		v, job, ok := s.version(e.Key, e.Value, e.Offset)
-		if !ok || v.size+max(0, v.tasks) != len(e.Value) && v.tasks != damagedTasks {
-			s.lost[string(e.Key)] = true
-			s.lostAt[e.Offset] = true
-			s.report.Damaged++
-			s.report.UnreadBytes += int64(len(e.Value))
+	r := untilDone{s.ctx, s.file}
+	whole := page.Elements(r, s.file.Layout(), index.PathOf(index.Jobs), func(e page.Element) {
+		if s.ctx.Err() != nil {
 			return
 		}
-		v.inUse = true
-		s.offer(job.ID.suffix(), v)
+		v, ok := s.version(e.Key, e.Offset, e.Size)
+		if !ok || v.Tasks != record.DamagedTasks && int64(v.Size+v.Tasks) != e.Size {
+			s.lose(e)
+			return
+		}
+		v.InUse = true
+		s.offer(e.Key, v)
 	})
 	jobs := int64(0)
-	whole = page.Elements(s.file, s.file.Layout(), index.CountsPath(), func(e page.Element) {
-		if _, n, err := index.ParseCounter(e.Key, e.Value); err == nil {
+	whole = page.Elements(r, s.file.Layout(), index.CountsPath(), func(e page.Element) {
+		const most = 64 // a counter is shorter
+		if _, n, err := index.ParseCounter(e.Key, s.file.At(e.Offset, int(min(e.Size, most)))); err == nil {
 			jobs += n
 		}
 	}) && whole
-	s.whole = whole && s.file.Newest && int64(len(s.versions)+len(s.lost)) == jobs
+	s.whole = whole && s.file.Newest && s.sound+s.lost == jobs
+	return s.ctx.Err()
+}
+
+// untilDone is a reader that fails when ctx has ended.
+type untilDone struct {
+	ctx context.Context
+	io.ReaderAt
+}
+
+func (r untilDone) ReadAt(p []byte, offset int64) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.ReaderAt.ReadAt(p, offset)
 }
 
 // scan looks for records everywhere in the file.
 func (s *salvager) scan() error {
-	const step = 1 << 20
-	s.file.Ahead = 4 * step
-	holds := s.file.NewPageSet()
-	for at := int64(record.MarkAt); at < s.file.Size; {
+	slices.Sort(s.lostAt)
+	holds := make(page.SparseSet) // pages with records
+	for from, end := range s.file.Data {
+		if err := s.scanPart(from, end, holds); err != nil {
+			return err
+		}
+	}
+	s.file.Ahead = scanStep
+	if s.whole {
+		return nil
+	}
+	stray, err := s.file.StrayBytes(s.ctx, holds)
+	s.report.UnreadBytes += stray
+	return err
+}
+
+const scanStep = 1 << 20
+
+// scanPart looks for the records that have their mark in one part of the file.
+func (s *salvager) scanPart(from, end int64, holds page.SparseSet) error {
+	s.file.Ahead = int(min(4*scanStep, end-from))
+	for at := max(from, record.MarkAt); at < end; {
 		if err := s.ctx.Err(); err != nil {
 			return err
 		}
 		s.progress.report("scan", at, s.file.Size)
-		window := s.file.At(at, step)
-		mark := bytes.IndexByte(window, record.ArrayMark)
+		window := s.file.At(at, int(min(scanStep, end-at)))
+		mark := slices.IndexFunc(window, record.IsMark)
 		if mark < 0 {
 			at += int64(len(window))
 			continue
 		}
 		at += int64(mark)
-		end := s.recordAt(at-record.MarkAt, holds)
-		at = max(at+1, end+record.MarkAt)
-	}
-	if !s.whole {
-		s.report.UnreadBytes += s.file.StrayBytes(holds)
+		recordEnd := s.recordAt(at-record.MarkAt, holds)
+		at = max(at+1, recordEnd+record.MarkAt)
 	}
 	return nil
 }
 
 // recordAt takes the record at offset, if there is one, and returns its end.
-func (s *salvager) recordAt(offset int64, holds boltfile.PageSet) (end int64) {
-	size, ok := record.Begins(s.file.At(offset, record.MarkAt+3))
+func (s *salvager) recordAt(offset int64, holds page.SparseSet) (end int64) {
+	size, ok := record.Begins(s.file.At(offset, record.MinLen))
 	if !ok || int64(size) > s.file.Size-offset {
 		return 0
 	}
@@ -222,54 +271,75 @@ func (s *salvager) recordAt(offset int64, holds boltfile.PageSet) (end int64) {
 		s.damagedAt(offset)
 		return 0
 	}
-	suffix := bytes.Clone(before[len(before)-n:])
-	v, job, ok := s.version(suffix, bytes.Clone(value), offset)
+	var suffix [record.MaxSuffix]byte
+	copy(suffix[:], before[len(before)-n:])
+	v, ok := s.version(suffix[:n], offset, int64(size))
 	if !ok {
 		s.damagedAt(offset)
 		return 0
 	}
-	end = offset + int64(v.size) + int64(max(0, v.tasks))
-	holds.Add(offset, end)
-	s.offer(job.ID.suffix(), v)
+	end = offset + int64(v.Size) + int64(max(0, v.Tasks))
+	size64 := int64(s.file.Layout().PageSize)
+	for id := offset / size64; id*size64 < end; id++ {
+		holds.Add(uint64(id))
+	}
+	s.offer(suffix[:n], v)
 	return end
 }
 
-// version returns the version of a job that stands at offset, and the job without
-// its tasks. It returns false unless value, which may lack the tasks, begins with
-// a sound record of that ID.
-func (s *salvager) version(suffix, value []byte, offset int64) (v version, job Job, ok bool) {
-	size, ok := record.Begins(value)
-	if !ok || size > len(value) {
-		return v, job, false
+// version returns the version of a job that stands at offset in the file. It returns
+// false unless the size bytes there, which may lack the tasks, begin with a sound
+// record of that ID.
+func (s *salvager) version(suffix []byte, offset, size int64) (v record.Version, ok bool) {
+	const usual = 16 << 10
+	value := s.file.At(offset, int(min(size, usual)))
+	n, ok := record.Begins(value)
+	if !ok || int64(n) > size {
+		return v, false
 	}
-	value = value[:size:size]
-	v = version{offset: offset, size: size}
-	if record.HasTasks(value) {
-		v.tasks = s.tasksLen(value, offset+int64(size))
-		value = append(value, ' ') // some byte must stand for them
+	if n > len(value) {
+		if value = s.file.At(offset, n); n > len(value) {
+			return v, false
+		}
 	}
-	if job.decode(suffix, value, false) != nil || job.ID.validate("id") != nil {
-		return v, job, false
+	s.value = append(s.value[:0], value[:n]...)
+	v = record.Version{Offset: offset, Size: int32(n)}
+	if record.HasTasks(s.value) {
+		v.Tasks = s.tasksLen(s.value, offset+int64(n))
+		s.value = append(s.value, ' ') // some byte must stand for them
 	}
-	v.updated = milli(job.UpdatedAt)
-	return v, job, true
+	var job Job
+	if s.decode(&job, suffix, false) != nil || job.ID.validate("id") != nil {
+		return v, false
+	}
+	v.Updated = milli(job.UpdatedAt)
+	return v, true
+}
+
+// decode reads the record in s.value into j, which is good until the next call.
+func (s *salvager) decode(j *Job, suffix []byte, withTasks bool) error {
+	if need := len(idPrefix) + record.MaxSuffix + len(s.value); len(s.memory) < need {
+		s.memory = make([]byte, 2*need)
+	}
+	memory := record.MemoryOf(s.memory)
+	return j.decodeInto(&memory, suffix, s.value, withTasks)
 }
 
 // tasksLen returns the length of the tasks of a record, which begin at offset. Few
 // are long.
-func (s *salvager) tasksLen(value []byte, offset int64) int {
+func (s *salvager) tasksLen(value []byte, offset int64) int32 {
 	for _, most := range []int{16 << 10, MaxJSON} {
 		if n, ok := record.TasksLen(value, s.file.At(offset, most)); ok {
-			return n
+			return int32(n)
 		}
 	}
-	return damagedTasks
+	return record.DamagedTasks
 }
 
 // damagedAt counts a record that is damaged, unless it is known already, or in a
 // page that is not in use: what stands there may be half of something old.
 func (s *salvager) damagedAt(offset int64) {
-	if !s.whole && !s.lostAt[offset] {
+	if _, known := slices.BinarySearch(s.lostAt, offset); !s.whole && !known {
 		s.report.Damaged++
 	}
 }
@@ -277,36 +347,36 @@ func (s *salvager) damagedAt(offset int64) {
 // write writes the jobs that were found.
 func (s *salvager) write(w io.Writer) error {
 	s.file.Ahead = 0 // from here on, where it reads follows the IDs
-	var line, compact bytes.Buffer
-	for _, suffix := range slices.SortedFunc(maps.Keys(s.versions), cmp.Compare) {
+	var compact bytes.Buffer
+	for suffix, v := range s.versions.Sorted() {
 		if err := s.ctx.Err(); err != nil {
 			return err
 		}
-		v := s.versions[suffix]
-		job, err := s.read(suffix, v)
-		if err != nil {
+		if v.Size == 0 {
+			continue
+		}
+		var job Job
+		if err := s.read(&job, suffix, v); err != nil {
 			s.report.Damaged++ // the disk has given something else this time
 			continue
 		}
-		line.Reset()
-		compact.Reset()
-		line.Write(job.AppendJSON(nil))
-		text := &line
-		if bytes.ContainsAny(line.Bytes(), "\r\n") { // in the raw fields
-			if err := json.Compact(&compact, line.Bytes()); err != nil {
+		s.line = job.AppendJSON(s.line[:0])
+		if bytes.ContainsAny(s.line, "\r\n") { // in the raw fields
+			compact.Reset()
+			if err := json.Compact(&compact, s.line); err != nil {
 				return err
 			}
-			text = &compact
+			s.line = append(s.line[:0], compact.Bytes()...)
 		}
-		text.WriteByte('\n')
-		if _, err := w.Write(text.Bytes()); err != nil {
+		s.line = append(s.line, '\n')
+		if _, err := w.Write(s.line); err != nil {
 			return &writeError{err}
 		}
 		s.report.Jobs++
-		if !v.inUse {
+		if !v.InUse {
 			s.report.Uncertain++
 		}
-		s.progress.report("write", s.report.Jobs, int64(len(s.versions)))
+		s.progress.report("write", s.report.Jobs, s.sound)
 	}
 	return nil
 }
@@ -316,13 +386,12 @@ type writeError struct{ err error }
 
 func (e *writeError) Error() string { return e.err.Error() }
 
-// read returns the job of a version that was found before.
-func (s *salvager) read(suffix string, v version) (job Job, err error) {
-	value := bytes.Clone(s.file.At(v.offset, v.size+max(0, v.tasks)))
-	if v.tasks == damagedTasks {
+// read reads the job of a version that was found before.
+func (s *salvager) read(j *Job, suffix []byte, v *record.Version) error {
+	s.value = append(s.value[:0], s.file.At(v.Offset, int(v.Size+max(0, v.Tasks)))...)
+	if v.Tasks == record.DamagedTasks {
 		s.report.TasksLost++
-		value = append(value, ' ') // some byte must stand for them
+		s.value = append(s.value, ' ') // some byte must stand for them
 	}
-	err = job.decode([]byte(suffix), value, v.tasks > 0)
-	return job, err
+	return s.decode(j, suffix, v.Tasks > 0)
 }

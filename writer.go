@@ -265,7 +265,7 @@ func (w *writer) tryCommit(ops []*operation) error {
 		}
 		for _, op := range ops {
 			writes := w.group.writes
-			op.err = boltfile.Guard(func() error { return op.apply(&w.group) })
+			op.err = w.store.translate(boltfile.Guard(func() error { return op.apply(&w.group) }))
 			if op.err != nil && (w.group.writes != writes || errors.Is(op.err, ErrCorrupt)) {
 				return op.err
 			}

@@ -32,7 +32,11 @@ type Proof struct {
 func (p *Proof) Begin(r io.ReaderAt, l page.Layout) error {
 	values := map[string][]byte{}
 	page.Elements(r, l, [][]byte{rootName, metaName}, func(e page.Element) {
-		values[string(e.Key)] = bytes.Clone(e.Value)
+		const most = 4 << 10 // no value of meta is longer
+		value := make([]byte, min(e.Size, most))
+		if _, err := r.ReadAt(value, e.Offset); err == nil {
+			values[string(e.Key)] = value
+		}
 	})
 	if len(values) == 0 {
 		return fmt.Errorf("%w: no bucket %q", ErrFormat, rootName)

@@ -2,6 +2,7 @@ package boltfile
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -28,7 +29,7 @@ type Damaged struct {
 	file   *os.File
 	from   int64 // where window begins
 	window []byte
-	bad    map[int64]bool // blocks that were not given
+	bad    page.SparseSet // blocks that were not given
 }
 
 const blockLen = 4 << 10
@@ -47,7 +48,7 @@ func OpenDamaged(path string, lockTimeout time.Duration) (*Damaged, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Damaged{file: file}
+	d := &Damaged{file: file, bad: make(page.SparseSet)}
 	err = lockFile(file, false, lockTimeout)
 	if err == nil {
 		info, err = file.Stat()
@@ -141,11 +142,7 @@ func (d *Damaged) load(n int) {
 			continue
 		}
 		clear(block)
-		if number := d.from/blockLen + int64(i/blockLen); !d.bad[number] {
-			if d.bad == nil {
-				d.bad = map[int64]bool{}
-			}
-			d.bad[number] = true
+		if d.bad.Add(uint64(d.from/blockLen + int64(i/blockLen))) {
 			d.Unread += int64(len(block))
 		}
 	}
@@ -160,21 +157,45 @@ func (d *Damaged) ReadAt(p []byte, offset int64) (int, error) {
 	return n, nil
 }
 
-// StrayBytes returns how many bytes are in pages that do not say what they are,
-// nor belong to one that does, nor are in known.
-func (d *Damaged) StrayBytes(known PageSet) (n int64) {
-	size := int64(known.pageSize)
-	for id := int64(0); id*size < d.Size; id++ {
-		b := d.At(id*size, known.pageSize)
-		if overflow, ok := pageHead(b, id); ok && (id+overflow)*size < d.Size {
-			id += overflow
-			continue
-		}
-		if !known.has(id) && len(bytes.Trim(b, "\x00")) > 0 {
-			n += int64(len(b))
+// Data calls yield with the parts of the file in which there may be anything but
+// zeros, as their beginnings and ends. It passes over holes, which take no room on
+// the disk, where the operating system says where they are.
+func (d *Damaged) Data(yield func(from, end int64) bool) {
+	for end := int64(0); end < d.Size; {
+		var from int64
+		from, end = nextData(d.file, end, d.Size)
+		if from < end && !yield(from, end) {
+			return
 		}
 	}
-	return n
+}
+
+// StrayBytes returns how many bytes are in pages that do not say what they are,
+// nor belong to one that does, nor are in known. It fails with the error of ctx.
+func (d *Damaged) StrayBytes(ctx context.Context, known page.SparseSet) (n int64, err error) {
+	size := int64(d.Layout().PageSize)
+	next, rest := int64(0), int64(0) // the page to look at, and how many more of the one before it there are
+	for from, end := range d.Data {
+		if id := from / size; id > next {
+			next, rest = id, max(0, rest-(id-next))
+		}
+		for ; next*size < end; next++ {
+			if err := ctx.Err(); err != nil {
+				return n, err
+			}
+			b := d.At(next*size, int(size))
+			overflow, ok := pageHead(b, next)
+			switch {
+			case ok:
+				rest = overflow
+			case rest > 0:
+				rest--
+			case !known.Has(uint64(next)) && len(bytes.Trim(b, "\x00")) > 0:
+				n += int64(len(b))
+			}
+		}
+	}
+	return n, nil
 }
 
 // pageHead reports whether b begins as the page with this number does, and
@@ -190,24 +211,3 @@ func pageHead(b []byte, id int64) (overflow int64, ok bool) {
 	}
 	return 0, false
 }
-
-// A PageSet holds numbers of pages.
-type PageSet struct {
-	pageSize int
-	pages    []bool
-}
-
-// NewPageSet returns an empty set for the pages of d.
-func (d *Damaged) NewPageSet() PageSet {
-	size := d.Layout().PageSize
-	return PageSet{size, make([]bool, d.Size/int64(size)+1)}
-}
-
-// Add adds the pages of the bytes from from to end.
-func (p PageSet) Add(from, end int64) {
-	for id := from / int64(p.pageSize); id*int64(p.pageSize) < end; id++ {
-		p.pages[id] = true
-	}
-}
-
-func (p PageSet) has(id int64) bool { return p.pages[id] }

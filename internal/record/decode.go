@@ -13,7 +13,8 @@ import (
 // (BenchmarkDecode), which the fuzz tests hold it to.
 func decodeArray(j *Job, b []byte) error {
 	r := reader{b: b}
-	if n := r.arrayLen(); n != fields && !r.bad {
+	n := r.arrayLen()
+	if (n < fields || n > maxElements) && !r.bad {
 		return damagedf("array of %d elements", n)
 	}
 	*j = Job{
@@ -30,6 +31,9 @@ func decodeArray(j *Job, b []byte) error {
 		Updated:  r.time(),
 	}
 	j.tasksSum, j.tasksAreStored = r.sum()
+	if n > fields {
+		j.Rest = r.rest(n - fields)
+	}
 	if r.bad || len(r.b) > 0 {
 		return damagedf("msgpack")
 	}
@@ -52,8 +56,28 @@ const (
 	mpStr32   = 0xdb
 	mpArray16 = 0xdc
 	mpArray32 = 0xdd
+	mpMap16   = 0xde
+	mpMap32   = 0xdf
 
-	mpFixMap   = 0x80 // to 0x8f, stands in no record
+	// These stand in no field, and may stand behind the fields.
+	mpInvalid  = 0xc1 // is no msgpack
+	mpFalse    = 0xc2
+	mpTrue     = 0xc3
+	mpBin8     = 0xc4
+	mpBin16    = 0xc5
+	mpBin32    = 0xc6
+	mpExt8     = 0xc7
+	mpExt16    = 0xc8
+	mpExt32    = 0xc9
+	mpFloat32  = 0xca
+	mpFloat64  = 0xcb
+	mpFixExt1  = 0xd4
+	mpFixExt2  = 0xd5
+	mpFixExt4  = 0xd6
+	mpFixExt8  = 0xd7
+	mpFixExt16 = 0xd8
+
+	mpFixMap   = 0x80 // to 0x8f, stands in no field
 	mpFixArray = 0x90 // to 0x9f
 	mpFixStr   = 0xa0 // to 0xbf
 	mpNegative = 0xe0 // to 0xff; 0x00 to 0x7f are the positive integers
@@ -212,6 +236,92 @@ func (r *reader) sum() (sum uint32, ok bool) {
 		return 0, false
 	}
 	return uint32(n), true
+}
+
+// rest takes n elements of any kind off the front, which have to be all that there
+// is.
+func (r *reader) rest(n int) *Rest {
+	raw := r.b
+	r.skip(n)
+	if r.bad || len(r.b) > 0 {
+		r.fail()
+		return nil
+	}
+	return &Rest{N: n, Raw: raw}
+}
+
+// skip takes n msgpack values off the front, with all that is in them. It counts the
+// values that are still to come. So it needs no stack, however deep they are nested.
+func (r *reader) skip(n int) {
+	for left := uint64(n); left > 0 && !r.bad; {
+		if left > uint64(len(r.b)) { // a value takes a byte or more
+			r.fail()
+			return
+		}
+		left--
+		switch c := r.byte(); {
+		case c < mpFixMap || c >= mpNegative:
+		case c < mpFixArray:
+			left += 2 * uint64(c&0x0f)
+		case c < mpFixStr:
+			left += uint64(c & 0x0f)
+		case c < mpNil:
+			r.take(int(c & 0x1f))
+		case c == mpInvalid:
+			r.fail()
+		case c == mpArray16:
+			left += r.uint(2)
+		case c == mpArray32:
+			left += r.uint(4)
+		case c == mpMap16:
+			left += 2 * r.uint(2)
+		case c == mpMap32:
+			left += 2 * r.uint(4)
+		default:
+			r.take(r.scalarLen(c))
+		}
+	}
+}
+
+// scalarLen returns how many bytes the value has that begins with c, which holds no
+// other values, behind c and its length.
+func (r *reader) scalarLen(c byte) int {
+	switch c {
+	case mpUint8, mpInt8:
+		return 1
+	case mpUint16, mpInt16, mpFixExt1:
+		return 2
+	case mpFixExt2:
+		return 3
+	case mpUint32, mpInt32, mpFloat32:
+		return 4
+	case mpFixExt4:
+		return 5
+	case mpUint64, mpInt64, mpFloat64:
+		return 8
+	case mpFixExt8:
+		return 9
+	case mpFixExt16:
+		return 17
+	case mpStr8, mpBin8:
+		return int(r.uint(1))
+	case mpStr16, mpBin16:
+		return int(r.uint(2))
+	case mpStr32, mpBin32:
+		return int(r.uint(4))
+	case mpExt8: // and the type
+		return int(r.uint(1)) + 1
+	case mpExt16:
+		return int(r.uint(2)) + 1
+	case mpExt32:
+		n := r.uint(4)
+		if n >= math.MaxInt32 {
+			r.fail()
+			return 0
+		}
+		return int(n) + 1
+	}
+	return 0 // nil, false, true
 }
 
 // text returns b as a string that shares its memory. Decode uses it on

@@ -31,13 +31,21 @@ func Encode(suffix string, j *Job) ([]byte, error) {
 // little too much rather than too little.
 func sizeHint(j *Job) int {
 	const numbersAndHeads = 80
-	return len(j.Input) + len(j.Output) + len(j.Options) + len(j.Metadata) +
+	rest := 0
+	if j.Rest != nil {
+		rest = len(j.Rest.Raw)
+	}
+	return rest + len(j.Input) + len(j.Output) + len(j.Options) + len(j.Metadata) +
 		len(j.Error) + len(j.Tasks) + numbersAndHeads
 }
 
 func encodeArray(enc *msgpack.Encoder, j *Job) error {
 	w := writer{enc: enc}
-	w.do(enc.EncodeArrayLen(fields))
+	n := fields
+	if j.Rest != nil {
+		n += j.Rest.N
+	}
+	w.do(enc.EncodeArrayLen(n))
 	w.do(enc.EncodeUint(uint64(j.Kind)))
 	w.do(enc.EncodeUint(uint64(j.Status)))
 	w.do(enc.EncodeString(j.Input))
@@ -57,6 +65,9 @@ func encodeArray(enc *msgpack.Encoder, j *Job) error {
 		w.do(enc.EncodeNil())
 	} else {
 		w.do(enc.EncodeUint(uint64(crc32.Checksum(j.Tasks, castagnoli))))
+	}
+	if j.Rest != nil && w.err == nil {
+		_, w.err = enc.Writer().Write(j.Rest.Raw)
 	}
 	return w.err
 }

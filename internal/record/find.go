@@ -12,22 +12,34 @@ import (
 // MaxSuffix is the length of the longest suffix of an ID.
 const MaxSuffix = 64
 
-// ArrayMark is the byte at offset MarkAt of every record, its msgpack array's first.
-const (
-	ArrayMark = mpFixArray | fields
-	MarkAt    = headerLen
-)
+// mintedLen is the length of the suffix of nearly all IDs.
+const mintedLen = 26
+
+// MarkAt is where in a record the byte stands that IsMark knows: the first one of its
+// msgpack array.
+const MarkAt = headerLen
+
+// IsMark reports whether a record can have c at MarkAt.
+func IsMark(c byte) bool { return c&0xfc == mpFixArray|fields || c == mpArray16 }
+
+// MinLen is less than the length of any record.
+const MinLen = headerLen + 1 + fields
 
 // maxFields is a bound on the array: fields of MaxInput, MaxOutput and MaxJSON.
 const maxFields = 5 << 20
 
-// Begins reports whether b looks like the start of a record, and returns how long
-// it would be without its tasks. Of bytes at random, one in 10^10 passes.
+// Begins reports whether b, of MinLen bytes or more, looks like the start of a
+// record, and returns how long it would be without its tasks. Of bytes at random,
+// one in 10^9 passes.
 func Begins(b []byte) (size int, ok bool) {
-	if len(b) < headerLen+3 || b[0] != format || b[MarkAt] != ArrayMark {
+	if len(b) < MinLen || b[0] != format || !IsMark(b[MarkAt]) {
 		return 0, false
 	}
-	kind, status := b[headerLen+1], b[headerLen+2]
+	at := headerLen + 1
+	if b[MarkAt] == mpArray16 {
+		at += 2
+	}
+	kind, status := b[at], b[at+1]
 	if kind == 0 || kind >= mpFixMap || status == 0 || status >= mpFixMap {
 		return 0, false
 	}
@@ -39,13 +51,16 @@ func Begins(b []byte) (size int, ok bool) {
 // record in b, which is complete but for its tasks, has its checksum with. It
 // returns false when none are: one of the two is damaged.
 func SuffixLen(before, b []byte) (n int, ok bool) {
-	const minted = 26 // the length of nearly all
 	want := binary.LittleEndian.Uint32(b[1:])
 	fits := func(n int) bool {
 		return n <= len(before) && sum(before[len(before)-n:], b[sumFrom:]) == want
 	}
-	if fits(minted) {
-		return minted, true
+	if fits(mintedLen) {
+		return mintedLen, true
+	}
+	// To try all lengths takes long. It is no use where there is no array.
+	if decodeArray(new(Job), b[headerLen:]) != nil {
+		return 0, false
 	}
 	for n := 1; n <= MaxSuffix; n++ {
 		if fits(n) {

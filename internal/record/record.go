@@ -21,18 +21,27 @@ const NoTime = math.MinInt64
 // A Job holds the fields of a job as they are stored. The ID is not among
 // them: it is the key.
 type Job struct {
-	Kind, Status   byte // codes, counted from 1
-	Input, Output  string
-	Options        []byte // JSON object
-	Metadata       []byte // JSON object
-	Error          []byte // JSON; nil is null
-	Tasks          []byte // JSON array; nil is none
-	Created        int64  // this and the next three: Unix milliseconds or NoTime
-	Started        int64
-	Finished       int64
-	Updated        int64
+	Kind, Status  byte // codes, counted from 1
+	Input, Output string
+	Options       []byte // JSON object
+	Metadata      []byte // JSON object
+	Error         []byte // JSON; nil is null
+	Tasks         []byte // JSON array; nil is none
+	Created       int64  // this and the next three: Unix milliseconds or NoTime
+	Started       int64
+	Finished      int64
+	Updated       int64
+	// Rest is what a later version has put behind the fields. Nil is nothing.
+	Rest           *Rest
 	tasksSum       uint32 // CRC32C of Tasks
 	tasksAreStored bool
+}
+
+// A Rest holds the elements of a record that this version does not know. They are
+// kept as they came, so that a record that is changed does not lose them.
+type Rest struct {
+	N   int    // how many elements there are
+	Raw []byte // their msgpack; never written to
 }
 
 // The envelope:
@@ -40,16 +49,20 @@ type Job struct {
 //	offset 0    1 byte   format, 1
 //	offset 1    4 bytes  CRC32C of the ID's suffix and of bytes [5, 9+n), little-endian
 //	offset 5    4 bytes  n, the length of the array, little-endian
-//	offset 9    n bytes  msgpack array of 12 elements
+//	offset 9    n bytes  msgpack array of 12 elements or more
 //	offset 9+n  rest     tasks, JSON text; nothing when the job has none
 //
-// The array's last element is the CRC32C of the tasks, or nil without tasks, so
-// that the tasks are proven whole when they are read and not before.
+// The array's element 11 is the CRC32C of the tasks, or nil without tasks, so that
+// the tasks are proven whole when they are read and not before. The elements behind
+// it are those of a later version: see Rest.
 const (
 	format    = 1
 	headerLen = 9
 	sumFrom   = 5
 	fields    = 12
+
+	// maxElements is how many elements an array can have.
+	maxElements = 1<<16 - 1
 )
 
 // ErrDamaged is returned for bytes that Append did not write.
@@ -108,6 +121,10 @@ type Memory struct {
 	free   []byte
 	expect int // how much will be taken yet
 }
+
+// MemoryOf returns the Memory of b. Whoever makes another of the same b gives up
+// the jobs that were decoded into the one before.
+func MemoryOf(b []byte) Memory { return Memory{free: b} }
 
 // pieceSize is the length in bytes of a piece of Memory, unless one record needs
 // more: what a job can hold on to that is not its own. It is one that Go's allocator

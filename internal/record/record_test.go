@@ -150,6 +150,78 @@ func TestDecodeAllocatesOnce(t *testing.T) {
 	}))
 }
 
+// later is what a later version may put behind the fields: a value of every type.
+var later = &Rest{N: 23, Raw: []byte{
+	7, mpUint16, 1, 2, mpInt64, 0, 0, 0, 0, 0, 0, 0, 1, mpFixStr + 3, 'a', 'b', 'c', mpNil, mpTrue, mpFalse,
+	mpFixMap + 1, 1, mpFixArray + 2, mpFixArray, mpNegative, mpArray16, 0, 1, mpNil, mpArray32, 0, 0, 0, 1, 1,
+	mpMap16, 0, 1, 1, 2, mpMap32, 0, 0, 0, 1, 1, 2, mpBin8, 1, 0, mpBin16, 0, 1, 0, mpStr32, 0, 0, 0, 1, 'x',
+	mpExt8, 1, 5, 0, mpExt32, 0, 0, 0, 1, 5, 0, mpFloat32, 0, 0, 0, 0, mpFloat64, 0, 0, 0, 0, 0, 0, 0, 0,
+	mpFixExt1, 5, 0, mpFixExt16, 5, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, mpUint8, 200, mpInt8, 0x80,
+}}
+
+// requireElements checks with msgpack/v5 that a Rest holds as many elements as it
+// says.
+func requireElements(t *testing.T, rest *Rest) {
+	t.Helper()
+	raw := bytes.NewReader(rest.Raw)
+	dec := msgpack.NewDecoder(raw)
+	for range rest.N {
+		require.NoError(t, dec.Skip())
+	}
+	require.Zero(t, raw.Len())
+}
+
+// Elements behind those that this version knows are kept as they came. They are
+// under the checksum like the others.
+func TestRest(t *testing.T) {
+	requireElements(t, later)
+	nested := append(bytes.Repeat([]byte{mpFixArray + 1}, 100_000), mpNil)
+	for _, rest := range []*Rest{
+		{N: 3, Raw: []byte{2, 1, mpFixStr + 2, 'w', '7'}}, later, {N: 1, Raw: nested},
+		{N: maxElements - fields, Raw: bytes.Repeat([]byte{mpNil}, maxElements-fields)},
+	} {
+		j := sample()
+		j.Tasks, j.Rest = []byte("[1]"), rest
+		value, err := Encode("abc", &j)
+		require.NoError(t, err)
+		size, ok := Begins(value)
+		require.True(t, ok)
+		n, ok := SuffixLen([]byte("xabc"), value[:size])
+		require.True(t, ok)
+		require.Equal(t, 3, n)
+		n, ok = TasksLen(value[:size], value[size:])
+		require.True(t, ok)
+		require.Equal(t, 3, n)
+		var got Job
+		_, err = Decode(&got, nil, []byte("abc"), value, true)
+		require.NoError(t, err)
+		got.tasksSum, got.tasksAreStored = 0, false
+		require.Equal(t, j, got)
+		again, err := Encode("abc", &got)
+		require.NoError(t, err)
+		require.Equal(t, value, again)
+		value[size-1] ^= 1
+		_, err = Decode(&got, nil, []byte("abc"), value, false)
+		require.ErrorIs(t, err, ErrDamaged)
+	}
+	for name, rest := range map[string]*Rest{
+		"too many":        {N: 1, Raw: []byte{1, 2}},
+		"too few":         {N: 2, Raw: []byte{1}},
+		"cut off":         {N: 1, Raw: []byte{mpUint16, 1}},
+		"cut off in ext":  {N: 1, Raw: []byte{mpExt32, 0xff, 0xff, 0xff, 0xff, 1}},
+		"cut off in map":  {N: 1, Raw: []byte{mpMap32, 0xff, 0xff, 0xff, 0xff, 1}},
+		"no msgpack":      {N: 1, Raw: []byte{mpInvalid}},
+		"cut off in text": {N: 1, Raw: []byte{mpStr32, 0xff, 0xff, 0xff, 0xff, 1}},
+	} {
+		j := sample()
+		j.Rest = rest
+		value, err := Encode("abc", &j)
+		require.NoError(t, err)
+		_, err = Decode(&Job{}, nil, []byte("abc"), value, true)
+		require.ErrorIs(t, err, ErrDamaged, name)
+	}
+}
+
 // asMsgpack is the array as msgpack/v5 sees it, the reference for decodeArray.
 type asMsgpack struct {
 	_msgpack struct{} `msgpack:",as_array"` //nolint:unused // read by msgpack
@@ -196,12 +268,33 @@ func FuzzDecodeArray(f *testing.F) {
 	require.NoError(f, err)
 	f.Add(value[headerLen:])
 	f.Add([]byte{})
+	for _, rest := range []*Rest{later, {N: 40, Raw: bytes.Repeat([]byte{mpFixMap}, 40)}} {
+		j := sample()
+		j.Rest = rest
+		value, err := Encode("abc", &j)
+		require.NoError(f, err)
+		f.Add(value[headerLen:])
+	}
 	f.Add([]byte{mpArray16, 0, fields, 1, 1, mpStr8, 1, 'x', mpFixStr, mpFixStr, mpFixStr, mpNil, mpNil, mpInt8, 0x80, mpUint64, 0, 0, 0, 0, 0, 0, 0, 1, mpInt64, 0xff, 0, 0, 0, 0, 0, 0, 1, mpNil})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var ours Job
 		if err := decodeArray(&ours, bytes.Clone(b)); err != nil {
 			require.ErrorIs(t, err, ErrDamaged)
 			return
+		}
+		if ours.Rest != nil {
+			requireElements(t, ours.Rest)
+			require.True(t, bytes.HasSuffix(b, ours.Rest.Raw))
+			value, err := Encode("abc", &Job{Kind: 1, Status: 1, Rest: ours.Rest})
+			require.NoError(t, err)
+			var again Job
+			_, err = Decode(&again, nil, []byte("abc"), value, true)
+			require.NoError(t, err)
+			require.Equal(t, ours.Rest, again.Rest)
+			// msgpack/v5 reads an array of as many elements as there are fields.
+			head := map[byte]int{mpArray16: 3, mpArray32: 5}[b[0]]
+			b = append([]byte{mpFixArray | fields}, b[max(1, head):len(b)-len(ours.Rest.Raw)]...)
+			ours.Rest = nil
 		}
 		var theirs asMsgpack
 		require.NoError(t, msgpack.Unmarshal(b, &theirs))
