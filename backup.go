@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 
 	"go.etcd.io/bbolt"
@@ -16,8 +17,8 @@ import (
 
 // Progress is told how far a long operation has come: how much is done of about
 // how much, in the stage that it is in, such as "copy" or "check". It is called
-// from the goroutine of the operation, must be quick, and must neither use the
-// store nor panic.
+// from the goroutine of the operation, must be quick, and must not use the store. A
+// panic in it ends the operation and reaches its caller.
 type Progress func(stage string, done, total int64)
 
 func (p Progress) report(stage string, done, total int64) {
@@ -87,14 +88,14 @@ func (s *Store) BackupFile(ctx context.Context, path string, progress Progress) 
 func (s *Store) removeStale(path string, purpose tempfile.Purpose) {
 	removed, err := tempfile.RemoveStale(path, purpose)
 	if err != nil { // it is in nobody's way
-		s.log.Warn("jobstore: temporary files were not removed", "path", path, "error", err)
+		s.say(slog.LevelWarn, "jobstore: temporary files were not removed", "path", path, "error", err)
 	}
 	s.saidRemoved(removed)
 }
 
 func (s *Store) saidRemoved(removed []string) {
 	for _, name := range removed {
-		s.log.Info("jobstore: removed the temporary file of a call that was cut off", "path", name)
+		s.say(slog.LevelInfo, "jobstore: removed the temporary file of a call that was cut off", "path", name)
 	}
 }
 

@@ -26,7 +26,7 @@ func (s *Store) Create(ctx context.Context, jobs ...*Job) error {
 		return err
 	}
 	made := make([]Job, len(jobs))
-	op := &operation{jobs: len(jobs)}
+	op := &operation{jobs: len(jobs), timed: true}
 	for i, j := range jobs {
 		if j == nil {
 			return inJob(jobs, i, fieldError("job", "", "is nil"))
@@ -223,7 +223,7 @@ func (s *Store) tryUpdate(ctx context.Context, id ID, fn func(*Job) error) (Job,
 	}
 	next := s.entryOf(&job)
 	var updated Job
-	op := &operation{jobs: 1, bytes: job.size()}
+	op := &operation{jobs: 1, bytes: job.size(), timed: true}
 	op.apply = func(g *group) error {
 		now := g.stored(id)
 		if now == nil {

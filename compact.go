@@ -113,14 +113,19 @@ func (s *Store) compact(ctx context.Context, path string, progress Progress) (*t
 	if err != nil {
 		return nil, err
 	}
-	err = s.copyTo(ctx, temp.Name(), progress)
-	if err == nil {
-		err = prove(ctx, temp, progress)
-	}
-	if err != nil {
-		temp.Remove()
+	whole := false
+	defer func() { // also after a panic in progress
+		if !whole {
+			temp.Remove()
+		}
+	}()
+	if err := s.copyTo(ctx, temp.Name(), progress); err != nil {
 		return nil, err
 	}
+	if err := prove(ctx, temp, progress); err != nil {
+		return nil, err
+	}
+	whole = true
 	return temp, nil
 }
 
@@ -131,6 +136,7 @@ func prove(ctx context.Context, temp *tempfile.File, progress Progress) error {
 	if err != nil {
 		return err
 	}
+	defer func() { _ = s.Close() }() // after a panic in progress
 	err = s.sound(ctx, progress)
 	if err := errors.Join(err, s.Close()); err != nil {
 		return err
@@ -157,10 +163,13 @@ func (s *Store) copyTo(ctx context.Context, path string, progress Progress) erro
 	if err != nil {
 		return err
 	}
-	err = s.translate(boltfile.Guard(func() error {
-		c := copier{ctx: ctx, db: db, progress: progress, total: stats.Jobs * int64(len(index.Names))}
-		return c.run(tx)
-	}))
+	defer func() { _ = db.Close() }() // after runtime.Goexit in progress
+	c := copier{ctx: ctx, db: db, progress: progress, total: stats.Jobs * int64(len(index.Names))}
+	err = s.translate(boltfile.Guard(func() error { return c.run(tx) }))
+	if c.panicked != nil {
+		_ = db.Close()
+		panic(c.panicked)
+	}
 	if err != nil && boltfile.OutOfRoom(err) {
 		err = fmt.Errorf("%w: %v", ErrFull, err)
 	}
@@ -185,6 +194,9 @@ type copier struct {
 	db          *bbolt.DB
 	progress    Progress
 	done, total int64
+
+	// panicked is what progress panicked with, which is no damage of the file.
+	panicked any
 
 	tx      *bbolt.Tx
 	commits int
@@ -267,11 +279,24 @@ func (c *copier) find(t *target) *bbolt.Bucket {
 	return t.bucket
 }
 
+// report tells progress how far the copy is.
+func (c *copier) report() (err error) {
+	defer func() {
+		if c.panicked = recover(); c.panicked != nil {
+			err = errors.New("progress panicked")
+		}
+	}()
+	c.progress.report("copy", c.done, c.total)
+	return nil
+}
+
 // makeRoom counts a key that will be put next, and commits those before it when
 // they are a batch.
 func (c *copier) makeRoom(size int) (err error) {
 	if c.done%copyReport == 0 {
-		c.progress.report("copy", c.done, c.total)
+		if err := c.report(); err != nil {
+			return err
+		}
 		if c.ctx != nil && c.ctx.Err() != nil {
 			return c.ctx.Err()
 		}

@@ -21,10 +21,10 @@ type group struct {
 	cursor *bbolt.Cursor
 	look   *page.Cursor // over the jobs as last committed
 	batch  index.Batch
-	now    time.Time
-	minted typeID // the last one
-	mints  int    // how many were minted in this group
-	writes int    // how many records were put or deleted
+	now    time.Time // the clock, for an operation that is timed
+	minted typeID    // the last one
+	mints  int       // how many were minted in this group
+	writes int       // how many records were put or deleted
 	// deletes is how many of the writes free pages in the end.
 	deletes int
 	last    []func() error
@@ -56,7 +56,6 @@ func (g *group) begin(tx *bbolt.Tx) (err error) {
 	g.cursor, g.look = g.jobs.Cursor(), committed.Cursor()
 	g.batch.Reset()
 	g.mints, g.writes, g.deletes, g.last = 0, 0, 0, nil
-	g.now = g.store.options.Now()
 	return nil
 }
 

@@ -49,7 +49,7 @@ func (s *Store) CreateOnce(ctx context.Context, key string, job *Job) (created b
 	if err != nil {
 		return false, err
 	}
-	op := &operation{jobs: 1, bytes: once.draft.size() + len(key), apply: once.apply}
+	op := &operation{jobs: 1, bytes: once.draft.size() + len(key), timed: true, apply: once.apply}
 	if err := s.submit(ctx, op); err != nil {
 		return false, err
 	}
@@ -83,8 +83,8 @@ func (s *Store) newOnce(key string, job *Job) (*once, error) {
 	if o.keep == 0 {
 		o.keep = DefaultOnceFor
 	}
-	if o.keep < 0 {
-		return nil, fieldError("Options.OnceFor", o.keep.String(), "must not be negative")
+	if o.keep < time.Millisecond {
+		return nil, fieldError("Options.OnceFor", o.keep.String(), "must be a millisecond at least")
 	}
 	if o.draft.Status == 0 {
 		o.draft.Status = StatusQueued

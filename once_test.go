@@ -250,11 +250,14 @@ func TestCreateOnceForgets(t *testing.T) {
 	require.Equal(t, 15-4, kept(), "four of the new ones went, newer 9 came again")
 }
 
-// A negative lifetime is refused.
+// A lifetime that is negative, or less than what the store keeps of times, is
+// refused.
 func TestCreateOnceBadOption(t *testing.T) {
-	s := openStore(t, storePath(t), &jobstore.Options{NoSync: true, OnceFor: -1})
-	_, err := s.CreateOnce(t.Context(), "key", queuedVideo("x"))
-	require.ErrorIs(t, err, jobstore.ErrInvalid)
+	for _, keep := range []time.Duration{-1, 1, 900 * time.Microsecond} {
+		s := openStore(t, storePath(t), &jobstore.Options{NoSync: true, OnceFor: keep})
+		_, err := s.CreateOnce(t.Context(), "key", queuedVideo("x"))
+		require.ErrorIs(t, err, jobstore.ErrInvalid)
+	}
 }
 
 // editFile changes a closed file behind the store's back.

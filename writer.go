@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -51,10 +52,17 @@ type operation struct {
 	apply func(*group) error
 	jobs  int
 	bytes int // about how much it writes
+	// timed is whether apply stamps jobs. It finds the time in the group then.
+	timed bool
+	now   time.Time // what the clock said when the operation was handed in
 
 	state atomic.Int32
 	err   error         // the outcome; set before done is closed
 	done  chan struct{} // closed when there is an outcome
+	// report is the commit that its caller has to tell Options.OnCommit of, if any.
+	// The writer waits until told is closed.
+	report *Commit
+	told   chan struct{}
 }
 
 // States of an operation. Whoever moves it out of queued decides: the writer
@@ -99,8 +107,11 @@ func (s *Store) submit(ctx context.Context, op *operation) error {
 	case err != nil:
 		return err
 	case alone:
-		defer s.writer.rest() // also after a panic in one of the hooks
+		defer s.writer.rest() // also after a panic in the hook
 		s.writer.commit([]*operation{op})
+		if op.report != nil {
+			op.tell(s.options.OnCommit)
+		}
 		return op.err
 	}
 	select {
@@ -110,6 +121,9 @@ func (s *Store) submit(ctx context.Context, op *operation) error {
 			return ctx.Err()
 		}
 		<-op.done
+	}
+	if op.report != nil {
+		op.tell(s.options.OnCommit)
 	}
 	return op.err
 }
@@ -124,6 +138,12 @@ func (w *writer) enqueue(op *operation) (alone bool, err error) {
 	defer w.mu.Unlock()
 	if w.stopped {
 		return false, ErrClosed
+	}
+	if op.timed {
+		// In the order in which the operations are carried out.
+		if op.now, err = w.store.clock(); err != nil {
+			return false, err
+		}
 	}
 	if !w.busy && len(w.queue) == 0 {
 		w.busy = true
@@ -175,9 +195,7 @@ func (w *writer) run() {
 				break
 			}
 			w.commit(ops)
-			for _, op := range ops {
-				close(op.done)
-			}
+			w.answer(ops)
 			w.rest()
 		}
 		w.mu.Lock()
@@ -185,6 +203,23 @@ func (w *writer) run() {
 		w.mu.Unlock()
 		if end {
 			return
+		}
+	}
+}
+
+// answer gives the operations of a commit back to their callers. Those that have
+// something to report come first, as the others hear of it only after OnCommit.
+func (w *writer) answer(ops []*operation) {
+	for _, op := range ops {
+		if op.report != nil {
+			op.told = make(chan struct{})
+			close(op.done)
+			<-op.told
+		}
+	}
+	for _, op := range ops {
+		if op.report == nil {
+			close(op.done)
 		}
 	}
 }
@@ -265,6 +300,7 @@ func (w *writer) tryCommit(ops []*operation) error {
 		}
 		for _, op := range ops {
 			writes := w.group.writes
+			w.group.now = op.now
 			op.err = boltfile.Guard(func() error { return op.apply(&w.group) })
 			if op.err != nil && (w.group.writes != writes || errors.Is(op.err, ErrCorrupt)) {
 				return op.err
@@ -283,8 +319,8 @@ func (w *writer) tryCommit(ops []*operation) error {
 		return w.store.translate(boltfile.Guard(tx.Rollback))
 	}
 	err = w.end(tx)
-	if report := w.store.options.OnCommit; report != nil {
-		report(Commit{Operations: len(ops), Jobs: w.group.writes, Duration: time.Since(begin), Err: err})
+	if w.store.options.OnCommit != nil {
+		ops[0].report = &Commit{Operations: len(ops), Jobs: w.group.writes, Duration: time.Since(begin), Err: err}
 	}
 	return err
 }
@@ -314,7 +350,7 @@ func (w *writer) end(tx *bbolt.Tx) error {
 	}
 	failure := fmt.Errorf("%w: %v", ErrCommitUnknown, err)
 	w.failure.Store(&failure)
-	w.store.log.Error("jobstore: commit failed, writes are refused from here on",
+	w.store.say(slog.LevelError, "jobstore: commit failed, writes are refused from here on",
 		"path", w.store.path, "error", err)
 	return failure
 }
@@ -342,7 +378,7 @@ func (w *writer) settle() {
 		return
 	}
 	if err := boltfile.Guard(w.store.file.WriteFreelist); err != nil {
-		w.store.log.Warn("jobstore: list of free pages was not written, the next open will scan for them",
+		w.store.say(slog.LevelWarn, "jobstore: list of free pages was not written, the next open will scan for them",
 			"path", w.store.path, "error", err)
 	}
 }
