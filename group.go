@@ -28,6 +28,9 @@ type group struct {
 	// deletes is how many of the writes free pages in the end.
 	deletes int
 	last    []func() error
+	need    need
+	largest int  // bytes of the largest record ever stored
+	grew    bool // largest is to be kept
 }
 
 // begin starts the group in tx.
@@ -49,6 +52,11 @@ func (g *group) begin(tx *bbolt.Tx) (err error) {
 			return corruptf("last minted ID is %x", minted)
 		}
 	}
+	if g.largest, err = g.tree.Committed().Largest(); err != nil {
+		return err
+	}
+	g.grew = false
+	g.need.reset(tx.DB().Info().PageSize)
 	committed, err := g.tree.Committed().Bucket(index.Jobs)
 	if err != nil {
 		return err
@@ -59,13 +67,15 @@ func (g *group) begin(tx *bbolt.Tx) (err error) {
 	return nil
 }
 
-// finish puts what the group has gathered.
-func (g *group) finish() error {
+// finish puts what the group has gathered, and sees to the room for all of it.
+func (g *group) finish(tx *bbolt.Tx) error {
 	if g.writes == 0 {
 		return nil
 	}
-	if err := g.keepRoom(); err != nil {
-		return err
+	if g.grew {
+		if err := g.tree.SetLargest(g.largest); err != nil {
+			return err
+		}
 	}
 	if g.mints > 0 {
 		if err := g.tree.SetMinted(g.minted.bytes()); err != nil {
@@ -83,7 +93,7 @@ func (g *group) finish() error {
 			return err
 		}
 	}
-	return nil
+	return g.makeRoom(tx)
 }
 
 // atLast has fn called when the operations of the group have all been carried
@@ -105,6 +115,7 @@ func (g *group) mint() ID {
 func (g *group) stored(id ID) []byte {
 	suffix := []byte(id.suffix())
 	g.look.Seek(suffix) // checks the pages that bbolt is going to trust
+	g.touch(false)
 	if key, value := g.cursor.Seek(suffix); bytes.Equal(key, suffix) {
 		return value
 	}
@@ -129,6 +140,10 @@ func (g *group) entry(id ID) (*index.Entry, error) {
 // is nil for a new job.
 func (g *group) put(next, old *index.Entry, value []byte) error {
 	g.writes++
+	g.need.put(len(value))
+	if len(value) > g.largest {
+		g.largest, g.grew = len(value), true
+	}
 	g.batch.Change(old, next)
 	return g.jobs.Put([]byte(next.ID), value)
 }
@@ -137,6 +152,8 @@ func (g *group) put(next, old *index.Entry, value []byte) error {
 func (g *group) delete(old *index.Entry) error {
 	g.writes++
 	g.deletes++
+	g.look.Seek([]byte(old.ID))
+	g.touch(true)
 	g.batch.Change(old, nil)
 	return g.jobs.Delete([]byte(old.ID))
 }

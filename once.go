@@ -139,6 +139,7 @@ func (o *once) apply(g *group) error {
 		old = &kept
 	}
 	next := index.Once{Expires: now + o.keep.Milliseconds(), Sum: o.sum, ID: o.job.ID.suffix()}
+	g.need.small += onceRoom
 	if err := g.tree.PutOnce(o.key, next, old); err != nil {
 		return err
 	}

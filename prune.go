@@ -174,11 +174,7 @@ func (p *pruner) deleteAll(ids []ID) error {
 			deleted, damaged, err = p.apply(g, chunk)
 			return err
 		}
-		submit := p.store.submit
-		if len(chunk) == 1 {
-			submit = p.store.submitDeletion
-		}
-		err := submit(p.ctx, op)
+		err := p.store.submit(p.ctx, op)
 		if errors.Is(err, ErrFull) && len(chunk) > 1 {
 			p.chunk = 1
 			continue

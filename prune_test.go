@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.etcd.io/bbolt"
 
 	"github.com/jobstore/jobstore"
 )
@@ -242,43 +241,6 @@ func TestPruneOfAFullStore(t *testing.T) {
 			require.Greater(t, size, test.maxSize*15/16, "the room was not used")
 		})
 	}
-}
-
-// The reserve is there from a certain size on. When it is gone, the next write that
-// is no deletion brings it back.
-func TestReserveComesBack(t *testing.T) {
-	path := storePath(t)
-	reserved := func(want bool) {
-		t.Helper()
-		editFile(t, path, func(root *bbolt.Bucket) {
-			b := root.Bucket([]byte("reserve"))
-			require.Equal(t, want, b != nil)
-			if b != nil {
-				stats := b.Stats()
-				require.Equal(t, 64, stats.LeafPageN+stats.LeafOverflowN)
-				require.LessOrEqual(t, stats.LeafOverflowN, 1, "a run of pages may be hard to find")
-			}
-		})
-	}
-	s := openStore(t, path, nil)
-	fill(t, s, 10)
-	closeStore(t, s)
-	reserved(false)
-	s = openStore(t, path, nil)
-	jobs := fill(t, s, 1500)
-	fill(t, s, 1)
-	closeStore(t, s)
-	reserved(true)
-	editFile(t, path, func(root *bbolt.Bucket) { require.NoError(t, root.DeleteBucket([]byte("reserve"))) })
-	s = openStore(t, path, nil)
-	_, err := s.Delete(t.Context(), jobs[0].ID)
-	require.NoError(t, err)
-	closeStore(t, s)
-	reserved(false)
-	s = openStore(t, path, nil)
-	fill(t, s, 1)
-	closeStore(t, s)
-	reserved(true)
 }
 
 func TestPruneOfDamagedRecords(t *testing.T) {

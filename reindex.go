@@ -67,7 +67,7 @@ func (s *Store) Reindex(ctx context.Context, o ReindexOptions) (ReindexReport, e
 	err := r.run()
 	if errors.Is(err, ErrFull) || errors.Is(err, ErrCorrupt) {
 		// What it is given up for is the error to hear of.
-		_ = s.submitDeletion(context.WithoutCancel(ctx), &operation{apply: func(g *group) error {
+		_ = s.submit(context.WithoutCancel(ctx), &operation{apply: func(g *group) error {
 			g.writes++
 			g.deletes++
 			return g.tree.AbandonRebuild()
@@ -198,6 +198,7 @@ func (g *group) reindex(discard bool) (s reindexStep, err error) {
 	for n := 0; checked != nil && n < reindexChunk+maxGroupJobs; n++ {
 		checked, _ = g.look.Next()
 	}
+	g.need.small += reindexChunk * entryRoom
 	position := append([]byte{}, from...)
 	read := 0
 	cur := g.jobs.Cursor()
@@ -227,6 +228,8 @@ func (g *group) reindex(discard bool) (s reindexStep, err error) {
 	}
 	if discard {
 		for _, suffix := range s.damaged {
+			g.look.Seek([]byte(suffix))
+			g.touch(true)
 			if err := g.jobs.Delete([]byte(suffix)); err != nil {
 				return s, err
 			}

@@ -306,7 +306,7 @@ func (w *writer) tryCommit(ops []*operation) error {
 				return op.err
 			}
 		}
-		return w.group.finish()
+		return w.group.finish(tx)
 	})
 	if err != nil {
 		for _, op := range ops {

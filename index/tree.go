@@ -28,6 +28,8 @@ var (
 
 	formatKey = []byte("format")
 	mintedKey = []byte("minted")
+	// largestKey is the key of the size of the largest record that was ever stored.
+	largestKey = []byte("largest")
 )
 
 // A Name is the name of a bucket that holds an entry for every job.
@@ -174,6 +176,26 @@ func (v View) Minted() ([]byte, error) {
 	return unseal(mintedKey, value)
 }
 
+// Largest returns what Tree.SetLargest kept; 0 when nothing was.
+func (v View) Largest() (int, error) {
+	meta, err := v.bucket(metaName)
+	if err != nil {
+		return 0, err
+	}
+	value := meta.Get(largestKey)
+	if value == nil {
+		return 0, nil
+	}
+	value, err = unseal(largestKey, value)
+	if err == nil && len(value) != 8 {
+		err = fmt.Errorf("%w: size of the largest record of %d bytes", ErrDamaged, len(value))
+	}
+	if err != nil {
+		return 0, err
+	}
+	return int(binary.BigEndian.Uint64(value)), nil
+}
+
 // Size returns how many bytes of the file the engine has handed out so far.
 func (v View) Size() int64 { return v.tx.Size() }
 
@@ -245,4 +267,13 @@ func (t Tree) SetMinted(id []byte) error {
 		return err
 	}
 	return meta.Put(mintedKey, seal(mintedKey, id))
+}
+
+// SetLargest keeps the size of the largest record that was ever stored.
+func (t Tree) SetLargest(size int) error {
+	meta, err := t.bucket(metaName)
+	if err != nil {
+		return err
+	}
+	return meta.Put(largestKey, seal(largestKey, binary.BigEndian.AppendUint64(nil, uint64(size))))
 }
