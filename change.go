@@ -273,7 +273,11 @@ func (s *Store) Delete(ctx context.Context, ids ...ID) (deleted int, err error) 
 			n, err = g.remove(ids[:chunk])
 			return err
 		}
-		err := s.submit(ctx, op)
+		submit := s.submit
+		if chunk == 1 {
+			submit = s.submitDeletion
+		}
+		err := submit(ctx, op)
 		if errors.Is(err, ErrFull) && chunk > 1 {
 			chunk = 1 // and then more, as pages become free
 			continue

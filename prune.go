@@ -174,7 +174,11 @@ func (p *pruner) deleteAll(ids []ID) error {
 			deleted, damaged, err = p.apply(g, chunk)
 			return err
 		}
-		err := p.store.submit(p.ctx, op)
+		submit := p.store.submit
+		if len(chunk) == 1 {
+			submit = p.store.submitDeletion
+		}
+		err := submit(p.ctx, op)
 		if errors.Is(err, ErrFull) && len(chunk) > 1 {
 			p.chunk = 1
 			continue

@@ -209,3 +209,33 @@ func longestRun(tx *bbolt.Tx, end int) (longest int) {
 	}
 	return longest
 }
+
+// Divide returns the page from which on all pages that stand alone would have room
+// in the free pages ahead of it.
+func Divide(tx *bbolt.Tx) (from uint64) {
+	last := int(tx.Size())/tx.DB().Info().PageSize - 1
+	kind := func(id int) (free, alone bool) {
+		page, err := tx.Page(id)
+		if err != nil || page == nil {
+			return false, false
+		}
+		free = page.Type == "free"
+		return free, !free && page.OverflowCount == 0
+	}
+	low, high, room := 2, last, 0
+	for ; low <= high; high-- {
+		if _, alone := kind(high); !alone {
+			continue
+		}
+		for ; room == 0 && low < high; low++ {
+			if free, _ := kind(low); free {
+				room++
+			}
+		}
+		if room == 0 {
+			break
+		}
+		room--
+	}
+	return uint64(high + 1)
+}

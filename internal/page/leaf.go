@@ -25,3 +25,15 @@ func (c *Cursor) Neighbours(yield func(number uint64, pages int)) {
 		}
 	}
 }
+
+// Leaves calls yield with every leaf of b that has keys, and its first key.
+func (b *Bucket) Leaves(yield func(number uint64, pages int, key []byte)) {
+	c := b.Cursor()
+	for key, _ := c.First(); key != nil; {
+		number, pages := c.Leaf()
+		yield(number, pages, key)
+		leaf := &c.stack[c.depth-1]
+		leaf.i = leaf.count - 1
+		key, _ = c.Next()
+	}
+}
