@@ -116,9 +116,8 @@ func TestCompactInPlace(t *testing.T) {
 	link := filepath.Join(dir, "link.db")
 	require.NoError(t, os.Symlink("jobs.db", link))
 	left := filepath.Join(dir, ".jobs.db.compact-123") // by a crash
-	require.NoError(t, os.Mkdir(left, 0o700))
-	require.NoError(t, os.WriteFile(filepath.Join(left, "file"), nil, 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(left, "lock"), nil, 0o600))
+	require.NoError(t, os.WriteFile(left, nil, 0o600))
+	require.NoError(t, os.WriteFile(left+".lock", nil, 0o600))
 
 	before, after, err := jobstore.CompactInPlace(t.Context(), link, nil)
 	require.NoError(t, err)

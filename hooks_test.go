@@ -121,8 +121,8 @@ func TestHooksThatFail(t *testing.T) {
 					if hook == "log" {
 						// It says that it removes what a killed backup has left.
 						dst := fmt.Sprintf("%s.%d", path, backups.Add(1))
-						stale := filepath.Join(filepath.Dir(path), "."+filepath.Base(dst)+".backup-1")
-						if err := os.Mkdir(stale, 0o700); err != nil {
+						stale := filepath.Join(filepath.Dir(path), "."+filepath.Base(dst)+".backup-1.lock")
+						if err := os.WriteFile(stale, nil, 0o600); err != nil {
 							return err
 						}
 						_, err := s.BackupFile(t.Context(), dst, nil)

@@ -25,38 +25,43 @@ const (
 	Salvage Purpose = "salvage"
 )
 
-// A File is a file in the making. It stands in a folder of its own beside its
-// place, together with a second file, which its maker holds a lock on. The lock is
-// not on the file itself, as the engine that fills it takes a lock of its own.
+// A File is a file in the making. Beside it stands a second file, which its maker
+// holds a lock on. The lock is not on the file itself, as the engine that fills it
+// takes a lock of its own.
 type File struct {
 	File *os.File
 
-	parent, dir string
-	lock        *os.File
+	dir, name string
+	lock      *os.File
 }
 
-const (
-	fileName = "file"
-	lockName = "lock"
-)
+// lockSuffix ends the name of the file with the lock.
+const lockSuffix = ".lock"
 
 // Create makes an empty file for path, which nobody but its owner can read.
 func Create(path string, purpose Purpose) (*File, error) {
-	parent, prefix := nameOf(path, purpose)
+	dir, prefix := nameOf(path, purpose)
 	for {
-		dir, err := os.MkdirTemp(parent, prefix+"*")
+		lock, err := os.CreateTemp(dir, prefix+"*"+lockSuffix)
 		if err != nil {
 			return nil, err
 		}
-		t := &File{parent: parent, dir: dir}
-		if t.lock, err = lockNew(filepath.Join(dir, lockName)); err == nil {
-			t.File, err = os.OpenFile(filepath.Join(dir, fileName), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		t := &File{dir: dir, name: strings.TrimSuffix(lock.Name(), lockSuffix), lock: lock}
+		err = lockFile(lock)
+		if errors.Is(err, errors.ErrUnsupported) {
+			err = nil
+		}
+		if err == nil {
+			_, err = os.Lstat(lock.Name()) // without the name, the lock says nothing to anybody
+		}
+		if err == nil {
+			t.File, err = os.OpenFile(t.name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 		}
 		if err == nil {
 			return t, nil
 		}
 		t.Remove()
-		// Whoever cleans up may have come between the folder and its lock.
+		// Whoever cleans up may have come between the file and its lock.
 		if !errors.Is(err, errLocked) && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
@@ -66,53 +71,36 @@ func Create(path string, purpose Purpose) (*File, error) {
 // errLocked is returned when somebody else holds a lock.
 var errLocked = errors.New("file is locked")
 
-// lockNew makes a file and takes the lock on it.
-func lockNew(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := lockFile(f); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		return nil, errors.Join(err, f.Close())
-	}
-	// Without the name, the lock says nothing to anybody.
-	if _, err := os.Lstat(path); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
-}
-
 // RemoveStale removes the temporary files that were made for path and that nobody
 // is writing to any more. It returns their names. On platforms where that cannot be
 // told it removes none.
 func RemoveStale(path string, purpose Purpose) (removed []string, err error) {
-	parent, prefix := nameOf(path, purpose)
-	entries, err := os.ReadDir(parent)
+	dir, prefix := nameOf(path, purpose)
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), prefix) || !e.IsDir() {
+		name, ok := strings.CutSuffix(e.Name(), lockSuffix)
+		if !ok || !strings.HasPrefix(name, prefix) || !e.Type().IsRegular() {
 			continue
 		}
-		dir := filepath.Join(parent, e.Name())
-		gone, oneErr := removeStale(dir)
+		name = filepath.Join(dir, name)
+		gone, oneErr := removeStale(name)
 		err = errors.Join(err, oneErr)
 		if gone {
-			removed = append(removed, dir)
+			removed = append(removed, name)
 		}
 	}
 	return removed, err
 }
 
-func removeStale(dir string) (removed bool, err error) {
-	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR, 0)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		// It was killed before it made its lock, or while it removed the folder. A
-		// folder that holds anything is left alone.
-		return os.Remove(dir) == nil, nil
-	case err != nil:
+func removeStale(name string) (removed bool, err error) {
+	lock, err := os.OpenFile(name+lockSuffix, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil // somebody else was first
+	}
+	if err != nil {
 		return false, err
 	}
 	defer func() { _ = lock.Close() }()
@@ -122,49 +110,47 @@ func removeStale(dir string) (removed bool, err error) {
 		}
 		return false, err
 	}
-	err = removeFolder(dir, lock)
+	err = remove(name, lock)
 	if openStays && err != nil {
 		return false, nil // it is being written
 	}
 	return err == nil, err
 }
 
-// removeFolder removes the folder of a temporary file. The lock goes last: as long
-// as anything else is there, whoever cleans up can find the folder stale.
-func removeFolder(dir string, lock *os.File) error {
-	err := os.Remove(filepath.Join(dir, fileName))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+// remove removes a temporary file. The lock goes last: as long as the file is there,
+// whoever cleans up can find it stale.
+func remove(name string, lock *os.File) error {
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if lock != nil && openStays {
+	if openStays {
 		_ = lock.Close()
 	}
-	err = os.Remove(filepath.Join(dir, lockName))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(name + lockSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return os.Remove(dir)
+	return nil
 }
 
 // nameOf returns where temporary files for path are, and how their names begin.
-func nameOf(path string, purpose Purpose) (parent, prefix string) {
-	parent, base := filepath.Split(path)
-	if parent == "" {
-		parent = "."
+func nameOf(path string, purpose Purpose) (dir, prefix string) {
+	dir, base := filepath.Split(path)
+	if dir == "" {
+		dir = "."
 	}
-	return parent, "." + base + "." + string(purpose) + "-"
+	return dir, "." + base + "." + string(purpose) + "-"
 }
 
 // Name returns the temporary name.
-func (t *File) Name() string { return filepath.Join(t.dir, fileName) }
+func (t *File) Name() string { return t.name }
 
 // Link gives the file its name, which nobody may have: it fails with fs.ErrExist
 // then.
 func (t *File) Link(path string) error {
-	if err := giveName(t.Name(), path); err != nil {
+	if err := giveName(t.name, path); err != nil {
 		return err
 	}
-	return syncDir(t.parent)
+	return syncDir(t.dir)
 }
 
 // Replace puts the file in the place of the one at path, whose permissions, owner
@@ -180,10 +166,10 @@ func (t *File) Replace(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(t.Name(), path); err != nil {
+	if err := os.Rename(t.name, path); err != nil {
 		return err
 	}
-	return syncDir(t.parent)
+	return syncDir(t.dir)
 }
 
 // keep gives f what old, at path, has beside its content. The owner comes first, as
@@ -209,10 +195,8 @@ func (t *File) Remove() {
 	if t.File != nil {
 		_ = t.File.Close()
 	}
-	_ = removeFolder(t.dir, t.lock)
-	if t.lock != nil {
-		_ = t.lock.Close()
-	}
+	_ = remove(t.name, t.lock)
+	_ = t.lock.Close()
 }
 
 // giveName moves the file temp to path, unless that name is taken. Where a file

@@ -52,21 +52,21 @@ func TestRemoveStale(t *testing.T) {
 	require.Empty(t, removed, "it was made for something else")
 	removed, err = tempfile.RemoveStale(path, tempfile.Backup)
 	require.NoError(t, err)
-	require.Equal(t, []string{filepath.Dir(name)}, removed)
+	require.Equal(t, []string{name}, removed)
 	requireEmpty(t, filepath.Dir(path))
 }
 
-// A folder that is not one of ours is left alone, and so is a file.
+// A file without a lock is not one of ours, and neither is a folder.
 func TestRemoveStaleLeavesOthers(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "jobs.db")
-	require.NoError(t, os.Mkdir(filepath.Join(dir, ".jobs.db.backup-mine"), 0o700))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, ".jobs.db.backup-mine", "notes"), nil, 0o600))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, ".jobs.db.backup-mine.lock"), 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, ".jobs.db.backup-too"), nil, 0o600))
 	removed, err := tempfile.RemoveStale(path, tempfile.Backup)
 	require.NoError(t, err)
 	require.Empty(t, removed)
-	require.FileExists(t, filepath.Join(dir, ".jobs.db.backup-mine", "notes"))
+	require.FileExists(t, filepath.Join(dir, ".jobs.db.backup-too"))
+	require.DirExists(t, filepath.Join(dir, ".jobs.db.backup-mine.lock"))
 }
 
 // Those who clean up do not come in the way of those who make files.
