@@ -6,17 +6,19 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 
 	"go.etcd.io/bbolt"
 
 	"github.com/jobstore/jobstore/internal/boltfile"
+	"github.com/jobstore/jobstore/internal/tempfile"
 )
 
 // Progress is told how far a long operation has come: how much is done of about
 // how much, in the stage that it is in, such as "copy" or "check". It is called
-// from the goroutine of the operation, must be quick, and must neither use the
-// store nor panic.
+// from the goroutine of the operation, must be quick, and must not use the store. A
+// panic in it ends the operation and reaches its caller.
 type Progress func(stage string, done, total int64)
 
 func (p Progress) report(stage string, done, total int64) {
@@ -47,7 +49,8 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) (int64, error) {
 
 // BackupFile writes a backup to a new file at path, which must not exist. The
 // copy is made beside it under a temporary name, synced, and checked as Check
-// does; it gets its name when it was found sound, and none otherwise.
+// does; it gets its name when it was found sound, and none otherwise. What a killed call has
+// left beside path is removed first, which Options.Logger is told of.
 //
 // The stages are "copy", in bytes, and "check", in keys. The store is held as
 // Backup holds it while the first lasts.
@@ -62,7 +65,8 @@ func (s *Store) BackupFile(ctx context.Context, path string, progress Progress) 
 	if _, err := os.Lstat(path); err == nil {
 		return 0, fmt.Errorf("jobstore: back up to %s: %w", path, fs.ErrExist)
 	}
-	temp, err := boltfile.NewTemp(path, "backup")
+	s.removeStale(path, tempfile.Backup)
+	temp, err := tempfile.Create(path, tempfile.Backup)
 	if err != nil {
 		return 0, fmt.Errorf("jobstore: back up to %s: %w", path, boltfile.WithoutPath(err))
 	}
@@ -78,6 +82,21 @@ func (s *Store) BackupFile(ctx context.Context, path string, progress Progress) 
 		return 0, fmt.Errorf("jobstore: back up to %s: %w", path, boltfile.WithoutPath(err))
 	}
 	return size, nil
+}
+
+// removeStale removes what killed calls have left beside path, and says so.
+func (s *Store) removeStale(path string, purpose tempfile.Purpose) {
+	removed, err := tempfile.RemoveStale(path, purpose)
+	if err != nil { // it is in nobody's way
+		s.say(slog.LevelWarn, "jobstore: temporary files were not removed", "path", path, "error", err)
+	}
+	s.saidRemoved(removed)
+}
+
+func (s *Store) saidRemoved(removed []string) {
+	for _, name := range removed {
+		s.say(slog.LevelInfo, "jobstore: removed the temporary file of a call that was cut off", "path", name)
+	}
 }
 
 func (s *Store) backup(ctx context.Context, w io.Writer, progress Progress) (int64, error) {

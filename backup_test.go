@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -241,4 +242,19 @@ func TestBackupRefuses(t *testing.T) {
 	_, err = damaged.BackupFile(t.Context(), filepath.Join(dir, "copy.db"), nil)
 	require.ErrorIs(t, err, jobstore.ErrCorrupt)
 	require.Equal(t, []string{"taken"}, filesIn(t, dir))
+}
+
+// A backup removes what a killed one has left, and says so.
+func TestBackupFileRemovesStale(t *testing.T) {
+	path := storePath(t)
+	var log bytes.Buffer
+	s := openStore(t, path, &jobstore.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	dst := filepath.Join(filepath.Dir(path), "copy.db")
+	left := filepath.Join(filepath.Dir(path), ".copy.db.backup-123")
+	require.NoError(t, os.WriteFile(left, nil, 0o600))
+	require.NoError(t, os.WriteFile(left+".lock", nil, 0o600))
+	_, err := s.BackupFile(t.Context(), dst, nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{"copy.db", "jobs.db"}, filesIn(t, filepath.Dir(path)))
+	require.Contains(t, log.String(), left)
 }

@@ -30,7 +30,7 @@ func (s *Store) Create(ctx context.Context, jobs ...*Job) error {
 		return err
 	}
 	made := make([]Job, len(jobs))
-	op := &operation{jobs: len(jobs)}
+	op := &operation{jobs: len(jobs), timed: true}
 	for i, j := range jobs {
 		var err error
 		if made[i], err = j.Draft(s.options.MintedOnly); err != nil {
@@ -223,7 +223,7 @@ func (s *Store) tryUpdate(ctx context.Context, id ID, fn func(*Job) error) (Job,
 	}
 	next := s.entryOf(&job)
 	var updated Job
-	op := &operation{jobs: 1, bytes: job.size()}
+	op := &operation{jobs: 1, bytes: job.size(), timed: true}
 	op.apply = func(g *group) error {
 		now := g.stored(id)
 		if now == nil {
@@ -250,7 +250,9 @@ func (s *Store) tryUpdate(ctx context.Context, id ID, fn func(*Job) error) (Job,
 }
 
 // Delete removes the jobs with the given IDs in one transaction and returns how
-// many there were; IDs that no job has are passed over.
+// many there were; IDs that no job has are passed over. In a file that has no room
+// for that transaction it takes several: it then returns how many jobs they deleted
+// even after an error.
 //
 // It fails with a FieldError for a malformed ID, ErrFull, ErrReadOnly,
 // ErrClosed, ErrCorrupt, ErrCommitUnknown, or the error of ctx.
@@ -267,14 +269,27 @@ func (s *Store) Delete(ctx context.Context, ids ...ID) (deleted int, err error) 
 		return 0, nil
 	}
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
-	op := &operation{jobs: len(ids)}
-	op.apply = func(g *group) error {
-		var err error
-		deleted, err = g.remove(ids)
-		return err
-	}
-	if err := s.submitDeletion(ctx, op); err != nil {
-		return 0, err
+	for chunk := len(ids); len(ids) > 0; chunk = min(chunk, len(ids)) {
+		var n int
+		op := &operation{jobs: chunk}
+		op.apply = func(g *group) (err error) {
+			n, err = g.remove(ids[:chunk])
+			return err
+		}
+		submit := s.submit
+		if chunk == 1 {
+			submit = s.submitDeletion
+		}
+		err := submit(ctx, op)
+		if errors.Is(err, ErrFull) && chunk > 1 {
+			chunk = 1 // and then more, as pages become free
+			continue
+		}
+		if err != nil {
+			return deleted, err
+		}
+		deleted += n
+		ids, chunk = ids[chunk:], 2*chunk
 	}
 	return deleted, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jobstore/jobstore/index"
 	"github.com/jobstore/jobstore/internal/boltfile"
+	"github.com/jobstore/jobstore/internal/tempfile"
 )
 
 // Compact writes the store in the file src, without its free pages and with its
@@ -51,8 +52,10 @@ func Compact(ctx context.Context, dst, src string, progress Progress) (err error
 }
 
 // CompactInPlace is Compact for a file that takes the place of the one that it
-// was made from, with its permissions and its owner. It returns the size of the
-// file before and after.
+// was made from, with its permissions, its owner, and on Linux its extended
+// attributes, access lists among them. It returns the size of the file before and
+// after. It refuses a file with several names (hard links) with a FieldError, as
+// the other names would keep the old file.
 //
 // The store is locked meanwhile, and the disk must have room for both files. A
 // crash at any moment leaves either the old file or the new one, whole, under
@@ -84,53 +87,61 @@ func (s *Store) replace(ctx context.Context, progress Progress) (before, after i
 	if err != nil {
 		return 0, 0, err
 	}
-	// The lock on the store says that nobody is writing to them.
-	if err := boltfile.RemoveTemps(s.path, compactPurpose); err != nil {
-		return 0, 0, err
+	if n := tempfile.Links(old); n > 1 {
+		return 0, 0, fieldError("path", s.path, "has %d names (hard links): "+
+			"the others would keep the old file, which nobody would write to any more", n)
 	}
 	temp, err := s.compact(ctx, s.path, progress)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer temp.Remove()
-	size, err := temp.Replace(s.path, old)
-	return old.Size(), size, err
+	info, err := temp.File.Stat()
+	if err != nil {
+		return 0, 0, err
+	}
+	return old.Size(), info.Size(), temp.Replace(s.path)
 }
 
-const compactPurpose = "compact"
-
 // compact returns a compacted, checked and synced copy of the store beside path.
-func (s *Store) compact(ctx context.Context, path string, progress Progress) (*boltfile.Temp, error) {
+func (s *Store) compact(ctx context.Context, path string, progress Progress) (*tempfile.File, error) {
 	if err := s.file.Verify(); err != nil {
 		return nil, s.translate(err)
 	}
-	temp, err := boltfile.NewTemp(path, compactPurpose)
+	s.removeStale(path, tempfile.Compact)
+	temp, err := tempfile.Create(path, tempfile.Compact)
 	if err != nil {
 		return nil, err
 	}
-	err = s.copyTo(ctx, temp.File.Name(), progress)
-	if err == nil {
-		err = prove(ctx, temp, progress)
-	}
-	if err != nil {
-		temp.Remove()
+	whole := false
+	defer func() { // also after a panic in progress
+		if !whole {
+			temp.Remove()
+		}
+	}()
+	if err := s.copyTo(ctx, temp.Name(), progress); err != nil {
 		return nil, err
 	}
+	if err := prove(ctx, temp, progress); err != nil {
+		return nil, err
+	}
+	whole = true
 	return temp, nil
 }
 
 // prove checks the finished copy, has its list of free pages written, cuts off what
 // is past its last page, and syncs it.
-func prove(ctx context.Context, temp *boltfile.Temp, progress Progress) error {
-	s, err := Open(temp.File.Name(), nil)
+func prove(ctx context.Context, temp *tempfile.File, progress Progress) error {
+	s, err := Open(temp.Name(), nil)
 	if err != nil {
 		return err
 	}
+	defer func() { _ = s.Close() }() // after a panic in progress
 	err = s.sound(ctx, progress)
 	if err := errors.Join(err, s.Close()); err != nil {
 		return err
 	}
-	return temp.Trim()
+	return boltfile.Trim(temp.File)
 }
 
 // copyTo copies every bucket of the store to the empty file at path, those that
@@ -152,10 +163,13 @@ func (s *Store) copyTo(ctx context.Context, path string, progress Progress) erro
 	if err != nil {
 		return err
 	}
-	err = s.translate(boltfile.Guard(func() error {
-		c := copier{ctx: ctx, db: db, progress: progress, total: stats.Jobs * int64(len(index.Names))}
-		return c.run(tx)
-	}))
+	defer func() { _ = db.Close() }() // after runtime.Goexit in progress
+	c := copier{ctx: ctx, db: db, progress: progress, total: stats.Jobs * int64(len(index.Names))}
+	err = s.translate(boltfile.Guard(func() error { return c.run(tx) }))
+	if c.panicked != nil {
+		_ = db.Close()
+		panic(c.panicked)
+	}
 	if err != nil && boltfile.OutOfRoom(err) {
 		err = fmt.Errorf("%w: %v", ErrFull, err)
 	}
@@ -180,6 +194,9 @@ type copier struct {
 	db          *bbolt.DB
 	progress    Progress
 	done, total int64
+
+	// panicked is what progress panicked with, which is no damage of the file.
+	panicked any
 
 	tx      *bbolt.Tx
 	commits int
@@ -262,11 +279,24 @@ func (c *copier) find(t *target) *bbolt.Bucket {
 	return t.bucket
 }
 
+// report tells progress how far the copy is.
+func (c *copier) report() (err error) {
+	defer func() {
+		if c.panicked = recover(); c.panicked != nil {
+			err = errors.New("progress panicked")
+		}
+	}()
+	c.progress.report("copy", c.done, c.total)
+	return nil
+}
+
 // makeRoom counts a key that will be put next, and commits those before it when
 // they are a batch.
 func (c *copier) makeRoom(size int) (err error) {
 	if c.done%copyReport == 0 {
-		c.progress.report("copy", c.done, c.total)
+		if err := c.report(); err != nil {
+			return err
+		}
 		if c.ctx != nil && c.ctx.Err() != nil {
 			return c.ctx.Err()
 		}

@@ -115,7 +115,9 @@ func TestCompactInPlace(t *testing.T) {
 	dir := filepath.Dir(path)
 	link := filepath.Join(dir, "link.db")
 	require.NoError(t, os.Symlink("jobs.db", link))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, ".jobs.db.compact-123"), nil, 0o600), "left by a crash")
+	left := filepath.Join(dir, ".jobs.db.compact-123") // by a crash
+	require.NoError(t, os.WriteFile(left, nil, 0o600))
+	require.NoError(t, os.WriteFile(left+".lock", nil, 0o600))
 
 	before, after, err := jobstore.CompactInPlace(t.Context(), link, nil)
 	require.NoError(t, err)
@@ -271,4 +273,19 @@ func TestOpenWaitsForCompaction(t *testing.T) {
 	s = openStore(t, path, nil)
 	_, err = s.Get(t.Context(), job.ID)
 	require.NoError(t, err)
+}
+
+// A file with two names is refused, as one of them would keep the old file.
+func TestCompactInPlaceHardLink(t *testing.T) {
+	path := storePath(t)
+	want := sparseStore(t, path)
+	other := path + ".other"
+	if err := os.Link(path, other); err != nil {
+		t.Skipf("no hard links here: %v", err)
+	}
+	_, _, err := jobstore.CompactInPlace(t.Context(), path, nil)
+	require.ErrorIs(t, err, jobstore.ErrInvalid)
+	require.ErrorContains(t, err, "hard links")
+	require.Equal(t, want, everything(t, openStore(t, other, nil)))
+	require.Len(t, filesIn(t, filepath.Dir(path)), 2)
 }

@@ -16,13 +16,16 @@ type group struct {
 
 	tree   *index.Tree
 	batch  index.Batch
-	now    time.Time
-	minted typeID // the last one
-	mints  int    // how many were minted in this group
-	writes int    // how many records were put or deleted
+	now    time.Time // the clock, for an operation that is timed
+	minted typeID    // the last one
+	mints  int       // how many were minted in this group
+	writes int       // how many records were put or deleted
 	// deletes is how many of the writes free pages in the end.
 	deletes int
 	last    []func() error
+	need    need
+	largest int  // bytes of the largest record ever stored
+	grew    bool // largest is to be kept
 }
 
 // begin starts the group in tx.
@@ -38,19 +41,22 @@ func (g *group) begin(tx *bbolt.Tx) (err error) {
 			return corruptf("last minted ID is %x", minted)
 		}
 	}
+	g.largest, g.grew = g.tree.Committed().Largest(), false
+	g.need.reset(tx.DB().Info().PageSize)
 	g.batch.Reset()
 	g.mints, g.writes, g.deletes, g.last = 0, 0, 0, nil
-	g.now = g.store.options.Now()
 	return nil
 }
 
-// finish puts what the group has gathered.
-func (g *group) finish() error {
+// finish puts what the group has gathered, and sees to the room for all of it.
+func (g *group) finish(tx *bbolt.Tx) error {
 	if g.writes == 0 {
 		return nil
 	}
-	if err := g.keepRoom(); err != nil {
-		return err
+	if g.grew {
+		if err := g.tree.SetLargest(g.largest); err != nil {
+			return err
+		}
 	}
 	if g.mints > 0 {
 		if err := g.tree.SetMinted(g.minted.bytes()); err != nil {
@@ -68,7 +74,10 @@ func (g *group) finish() error {
 			return err
 		}
 	}
-	return g.tree.Finish()
+	if err := g.tree.Finish(); err != nil {
+		return err
+	}
+	return g.makeRoom(tx)
 }
 
 // atLast has fn called when the operations of the group have all been carried
@@ -87,7 +96,11 @@ func (g *group) mint() ID {
 }
 
 // stored returns the record of id, or nil. It is valid until the next write.
-func (g *group) stored(id ID) []byte { return g.tree.Record([]byte(id.suffix())) }
+func (g *group) stored(id ID) []byte {
+	value := g.tree.Record([]byte(id.suffix()))
+	g.touch(false)
+	return value
+}
 
 // A storedJob is a job in the store, as the index knows it, and its record.
 type storedJob struct {
@@ -111,6 +124,10 @@ func (g *group) find(id ID) (*storedJob, error) {
 // put writes the record of a job in place of old, which is nil for a new job.
 func (g *group) put(next *index.Entry, value []byte, old *storedJob) error {
 	g.writes++
+	g.need.put(len(value))
+	if len(value) > g.largest {
+		g.largest, g.grew = len(value), true
+	}
 	if old == nil {
 		g.batch.Change(nil, next)
 		return g.tree.PutRecord([]byte(next.ID), value, nil)
@@ -124,5 +141,7 @@ func (g *group) delete(old *storedJob) error {
 	g.writes++
 	g.deletes++
 	g.batch.Change(old.entry, nil)
-	return g.tree.DeleteRecord([]byte(old.entry.ID), old.record)
+	err := g.tree.DeleteRecord([]byte(old.entry.ID), old.record)
+	g.touch(true)
+	return err
 }

@@ -42,7 +42,7 @@ func (s *Store) CreateOnce(ctx context.Context, key string, job *Job) (created b
 	if err != nil {
 		return false, err
 	}
-	op := &operation{jobs: 1, bytes: once.draft.size() + len(key), apply: once.apply}
+	op := &operation{jobs: 1, bytes: once.draft.size() + len(key), timed: true, apply: once.apply}
 	if err := s.submit(ctx, op); err != nil {
 		return false, err
 	}
@@ -96,6 +96,7 @@ func (o *once) apply(g *group) error {
 		old = &kept
 	}
 	next := index.Once{Expires: now + o.keep.Milliseconds(), Sum: o.sum, ID: o.job.ID.suffix()}
+	g.need.small += onceRoom
 	if err := g.tree.PutOnce(o.key, next, old); err != nil {
 		return err
 	}

@@ -75,7 +75,8 @@ func (s *Store) create() error {
 	if _, err := os.Stat(s.path); !errors.Is(err, fs.ErrNotExist) || s.options.ReadOnly {
 		return nil
 	}
-	err := boltfile.Create(s.path, index.Create)
+	removed, err := boltfile.Create(s.path, index.Create)
+	s.saidRemoved(removed)
 	switch {
 	case err == nil, errors.Is(err, fs.ErrExist): // somebody else's is the one to open
 		return nil

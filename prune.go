@@ -11,8 +11,9 @@ import (
 // PruneOptions say what Prune deletes: jobs that meet all of them.
 type PruneOptions struct {
 	// Before is the time that the jobs were created before. The age of a job is
-	// that of its ID if the ID is one that a store has minted, and CreatedAt
-	// otherwise. It must be set.
+	// that of CreatedAt, and where that is missing, of a minted ID: a minted ID may
+	// be of a later time, as it is greater than all before it even when the clock
+	// was set back. It must be set.
 	Before time.Time
 
 	// Status is any of these statuses. Zero is every final one: jobs that are
@@ -139,16 +140,12 @@ func (p *pruner) find() (found []ID, more bool, err error) {
 			more = true
 			p.done++
 			p.query.After = ID(idPrefix + string(hit.ID))
-			created, ok := p.query.After.Time()
-			if !ok {
-				var job Job
-				if err := job.decode(hit.ID, jobs.Get(hit.ID), false); err != nil {
-					damaged++
-					continue
-				}
-				created = job.CreatedAt
+			var job Job
+			if err := job.decode(hit.ID, jobs.Get(hit.ID), false); err != nil {
+				damaged++
+				continue
 			}
-			if p.isOld(created) {
+			if p.isOld(&job) {
 				found = append(found, p.query.After)
 			}
 		}
@@ -159,7 +156,11 @@ func (p *pruner) find() (found []ID, more bool, err error) {
 }
 
 // isOld compares what a store keeps of times, milliseconds.
-func (p *pruner) isOld(created time.Time) bool {
+func (p *pruner) isOld(job *Job) bool {
+	created := job.CreatedAt
+	if created.IsZero() {
+		created, _ = job.ID.Time()
+	}
 	return !created.IsZero() && created.UnixMilli() < p.options.Before.UnixMilli()
 }
 
@@ -206,11 +207,7 @@ func (p *pruner) apply(g *group, ids []ID) (deleted, damaged int64, err error) {
 			damaged++
 			continue
 		}
-		created, ok := id.Time()
-		if !ok {
-			created = job.CreatedAt
-		}
-		if p.query.admits(&job) && p.isOld(created) {
+		if p.query.admits(&job) && p.isOld(&job) {
 			old = append(old, &storedJob{g.store.entryOf(&job), value})
 		}
 	}

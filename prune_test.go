@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.etcd.io/bbolt"
 
 	"github.com/jobstore/jobstore"
 )
@@ -40,10 +39,12 @@ func agedStore(t *testing.T, path string) (start time.Time, jobs []jobstore.Job)
 		require.NoError(t, s.Put(t.Context(), named...))
 		clock.step(time.Hour)
 	}
-	// What a store has minted tells its age by its ID.
+	// A minted ID tells the age of a job that has no other time.
 	require.NoError(t, s.Put(t.Context(), &jobstore.Job{
 		ID: jobstore.FirstID(start.Add(5 * time.Hour)), CreatedAt: clock.Now(),
 		Kind: jobstore.KindVideo, Status: jobstore.StatusFailed, Input: "x",
+	}, &jobstore.Job{
+		ID: jobstore.FirstID(start.Add(6 * time.Hour)), Kind: jobstore.KindVideo, Status: jobstore.StatusFailed, Input: "x",
 	}, &jobstore.Job{
 		ID: "job_ageless", Kind: jobstore.KindVideo, Status: jobstore.StatusFailed, Input: "x",
 	}))
@@ -75,9 +76,9 @@ func TestPrune(t *testing.T) {
 				if status == 0 {
 					status = final
 				}
-				created, minted := j.ID.Time()
-				if !minted {
-					created = j.CreatedAt
+				created := j.CreatedAt
+				if created.IsZero() {
+					created, _ = j.ID.Time()
 				}
 				if j.Status&status == 0 || options.Kind != 0 && j.Kind&options.Kind == 0 ||
 					created.IsZero() || !created.Before(start.Add(30*time.Hour)) {
@@ -242,43 +243,6 @@ func TestPruneOfAFullStore(t *testing.T) {
 	}
 }
 
-// The reserve is there from a certain size on. When it is gone, the next write that
-// is no deletion brings it back.
-func TestReserveComesBack(t *testing.T) {
-	path := storePath(t)
-	reserved := func(want bool) {
-		t.Helper()
-		editFile(t, path, func(root *bbolt.Bucket) {
-			b := root.Bucket([]byte("reserve"))
-			require.Equal(t, want, b != nil)
-			if b != nil {
-				stats := b.Stats()
-				require.Equal(t, 64, stats.LeafPageN+stats.LeafOverflowN)
-				require.LessOrEqual(t, stats.LeafOverflowN, 1, "a run of pages may be hard to find")
-			}
-		})
-	}
-	s := openStore(t, path, nil)
-	fill(t, s, 10)
-	closeStore(t, s)
-	reserved(false)
-	s = openStore(t, path, nil)
-	jobs := fill(t, s, 1500)
-	fill(t, s, 1)
-	closeStore(t, s)
-	reserved(true)
-	editFile(t, path, func(root *bbolt.Bucket) { require.NoError(t, root.DeleteBucket([]byte("reserve"))) })
-	s = openStore(t, path, nil)
-	_, err := s.Delete(t.Context(), jobs[0].ID)
-	require.NoError(t, err)
-	closeStore(t, s)
-	reserved(false)
-	s = openStore(t, path, nil)
-	fill(t, s, 1)
-	closeStore(t, s)
-	reserved(true)
-}
-
 func TestPruneOfDamagedRecords(t *testing.T) {
 	path := storePath(t)
 	start, jobs := agedStore(t, path)
@@ -329,4 +293,24 @@ func TestPruneRefuses(t *testing.T) {
 	n, err := s.Prune(t.Context(), options)
 	require.NoError(t, err)
 	require.EqualValues(t, 60, n)
+}
+
+// A clock that was ahead for a while gives no later job a future age.
+func TestPruneAfterClockWasAhead(t *testing.T) {
+	clock := newHandClock()
+	s := openStore(t, storePath(t), &jobstore.Options{NoSync: true, Now: clock.Now})
+	clock.step(20 * 365 * 24 * time.Hour)
+	ahead := mixedJob(statuses - 1)
+	ahead.Status = jobstore.StatusFailed
+	require.NoError(t, s.Create(t.Context(), ahead))
+	clock.step(-20 * 365 * 24 * time.Hour)
+	later := mixedJob(1)
+	later.Status = jobstore.StatusFailed
+	require.NoError(t, s.Create(t.Context(), later))
+	require.Greater(t, later.ID, ahead.ID)
+	n, err := s.Prune(t.Context(), jobstore.PruneOptions{Before: clock.Now().Add(time.Hour)})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n)
+	_, err = s.Get(t.Context(), later.ID)
+	require.ErrorIs(t, err, jobstore.ErrNotFound)
 }

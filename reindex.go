@@ -66,7 +66,7 @@ func (s *Store) Reindex(ctx context.Context, o ReindexOptions) (ReindexReport, e
 	err := r.run()
 	if errors.Is(err, ErrFull) || errors.Is(err, ErrCorrupt) {
 		// What it is given up for is the error to hear of.
-		_ = s.submitDeletion(context.WithoutCancel(ctx), &operation{apply: func(g *group) error {
+		_ = s.submit(context.WithoutCancel(ctx), &operation{apply: func(g *group) error {
 			g.writes++
 			g.deletes++
 			leaked, err := g.tree.AbandonRebuild()
@@ -200,6 +200,7 @@ func (g *group) reindex(discard bool) (s reindexStep, err error) {
 	if err != nil {
 		return s, err
 	}
+	g.need.small += reindexChunk * entryRoom
 	for _, r := range records {
 		position = r.ID
 		seals = append(seals, r.Seal())

@@ -1,56 +1,127 @@
 package jobstore
 
 import (
-	"context"
-	"errors"
+	"go.etcd.io/bbolt"
+
+	"github.com/jobstore/jobstore/internal/boltfile"
 )
 
 // The reserve. Pages are never changed in place, so that even a deletion has to
 // write some before those that it frees can be used: about 20 for a lone job, one
-// of each tree from leaf to root. A file that is full to the last page could
-// never be made emptier. So some pages of the file hold nothing of use, and are
-// given up to the first deletion for which there is no room. Until it has taken
-// them again, the store refuses all other writes with ErrFull.
+// of each tree from leaf to root, and with large jobs the leaf that it is in, which
+// holds up to three others, and one beside it with up to four. So a write that is no
+// deletion fails with ErrFull when it would leave less than that.
 const (
 	reservePages = 64
 	// reserveFrom is the size from which on a file has a reserve.
 	reserveFrom = 1 << 20
+
+	leafJobs  = 4 // how many jobs a leaf of more than one page holds at most
+	mergeJobs = 2*leafJobs - 1
 )
 
-// keepRoom sees to the room in the file for the group at hand.
-func (g *group) keepRoom() error {
-	db, limit := g.store.file.DB, int(g.store.options.MaxSize)
-	pages, from := reservePages, int64(reserveFrom)
-	if limit > 0 {
-		// bbolt grows a file by 16 MiB, and while it is smaller, to the next power
-		// of two; it refuses the step that would pass the bound, and leaves what is
-		// up to there unused. With a bound that is near, the steps are smaller.
-		db.AllocSize = min(16<<20, limit/64)
-		pages = min(pages, limit/8/db.Info().PageSize)
-		from = min(from, int64(limit)/4)
-	}
-	if g.deletes == g.writes || pages == 0 || g.tree.Committed().Size() < from {
-		return nil
-	}
-	return g.tree.KeepReserve(pages)
+// A need is what a group is going to write, as far as the nodes that bbolt has in
+// memory do not say.
+type need struct {
+	pageSize int
+	small    int            // bytes of what is much smaller than a page
+	runs     int            // pages of jobs that are not
+	leaves   map[uint64]int // leaves of several pages that are written anew, and how many
 }
 
-// submitDeletion is submit for an operation that only deletes. If there is no room
-// for it, it gets the reserve.
-func (s *Store) submitDeletion(ctx context.Context, op *operation) error {
-	err := s.submit(ctx, op)
-	if !errors.Is(err, ErrFull) {
-		return err
+func (n *need) reset(pageSize int) {
+	n.pageSize, n.small, n.runs = pageSize, 0, 0
+	clear(n.leaves)
+}
+
+// isLarge reports whether a record of this size may make its leaf one of several
+// pages: bbolt does not split one with four keys.
+func (n *need) isLarge(record int) bool { return record+elementRoom > n.pageSize/leafJobs }
+
+// elementRoom is more than what stands in a leaf beside a record: its ID and two
+// headers.
+const elementRoom = 128
+
+// entryRoom is more than what a job takes in the indexes, twice, as Reindex may be
+// building them anew, and onceRoom what an idempotency key takes.
+const (
+	entryRoom = 2 * 3 * 128
+	onceRoom  = 1 << 10
+)
+
+// put counts a record that is going to be put.
+func (n *need) put(record int) {
+	n.small += entryRoom
+	if n.isLarge(record) {
+		n.runs += n.pagesOf(record) + 1
+	} else {
+		n.small += record + elementRoom
 	}
-	dropped := false
-	if s.submit(ctx, &operation{apply: func(g *group) (err error) {
-		g.writes++
-		g.deletes++
-		dropped, err = g.tree.DropReserve()
-		return err
-	}}) != nil || !dropped {
-		return err
+}
+
+func (n *need) pagesOf(record int) int { return (record + elementRoom + n.pageSize - 1) / n.pageSize }
+
+// leaf counts a leaf of jobs that is written anew. The nodes in memory tell of its
+// first page.
+func (n *need) leaf(number uint64, pages int) {
+	if pages == 1 {
+		return
 	}
-	op.state.Store(queued)
-	return s.submit(ctx, op)
+	if n.leaves == nil {
+		n.leaves = map[uint64]int{}
+	}
+	n.leaves[number] = pages
+}
+
+// touch counts the leaf that the cursor of the group stands in, and with deletes
+// those beside it.
+func (g *group) touch(deletes bool) {
+	if !g.need.isLarge(g.largest) {
+		return // no leaf has more than one page
+	}
+	g.tree.Leaf(deletes, g.need.leaf)
+}
+
+// makeRoom sees to the room in the file for the group, which has put all that it has
+// to put.
+func (g *group) makeRoom(tx *bbolt.Tx) error {
+	n, file := &g.need, g.store.file
+	nodes := int(tx.Stats().NodeCount) + 4 // and those from the buckets to the root
+	runs := n.runs
+	for _, pages := range n.leaves {
+		runs += pages + 1
+	}
+	smallest := n.pageSize * 2 / 5 // bytes in a page that comes of a split
+	// A node that was a page makes at most three, and one more for what is added.
+	// A node from which was deleted may be merged with one beside it.
+	room := boltfile.Room{
+		Pages: 4*nodes + n.small/smallest,
+		Runs:  runs,
+		About: nodes + n.small/n.pageSize + runs,
+	}
+	if g.deletes > 0 {
+		room.Pages += 4 * nodes
+	}
+	if g.deletes == g.writes {
+		return file.MakeRoom(tx, room)
+	}
+	limit, from := g.store.options.MaxSize, int64(reserveFrom)
+	if limit > 0 {
+		from = min(from, limit/4)
+	}
+	if size := g.tree.Committed().Size(); size >= from {
+		room.Keep = reservePages
+		if limit > 0 {
+			room.Keep = min(room.Keep, int(limit/8)/n.pageSize)
+		}
+	}
+	if n.isLarge(g.largest) {
+		// There is no more to write anew than there is.
+		stats := file.DB.Stats()
+		used := int(g.tree.Committed().Size())/n.pageSize - stats.FreePageN - stats.PendingPageN + n.runs
+		job := n.pagesOf(g.largest)
+		room.Keep += min(mergeJobs*job, used)
+		room.KeepRun = min(leafJobs*job, used)
+	}
+	return file.MakeRoom(tx, room)
 }

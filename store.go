@@ -52,20 +52,26 @@ type Options struct {
 	MintedOnly bool
 
 	// Now is the clock for timestamps and minted IDs. Nil is time.Now. It is
-	// called from one goroutine at a time and must not panic.
+	// called when a method that stamps jobs is, on the goroutine of its caller and
+	// from one goroutine at a time, must be quick, and must not use the store. A
+	// time outside the years 1 to 9999 is refused with a FieldError. A panic in it
+	// reaches that one caller, and nothing of the call is done.
 	Now func() time.Time
 
 	// Logger is told of what no caller is: damage found and commits that
-	// failed. Nil logs nothing.
+	// failed. Nil logs nothing. A logger that panics is passed over.
 	Logger *slog.Logger
 
 	// OnCommit is told of every commit, before the callers whose operations were
-	// in it go on. It is called from one goroutine at a time, must be quick, and
-	// must not use the store. Nil tells nobody.
+	// in it go on. It is called from one goroutine at a time, which is that of one
+	// of these callers, must be quick, and must not use the store. A panic in it
+	// reaches that one caller, whose operation has been committed nevertheless; all
+	// others get their outcomes. Nil tells nobody.
 	OnCommit func(Commit)
 
 	// OnPage is told how every page was read, and what that cost. It is called on
-	// the goroutine that reads, with no transaction open. Nil tells nobody.
+	// the goroutine that reads, with no transaction open, and a panic in it reaches
+	// the one who called. Nil tells nobody.
 	OnPage func(Plan)
 
 	// hashInput stands in for index.HashInput in tests of colliding inputs.
@@ -260,7 +266,7 @@ func (s *Store) translate(err error) error {
 		err = ofFile(err)
 	}
 	if errors.Is(err, ErrCorrupt) {
-		s.log.Error("jobstore: damage found", "path", s.path, "error", err)
+		s.say(slog.LevelError, "jobstore: damage found", "path", s.path, "error", err)
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -51,10 +52,17 @@ type operation struct {
 	apply func(*group) error
 	jobs  int
 	bytes int // about how much it writes
+	// timed is whether apply stamps jobs. It finds the time in the group then.
+	timed bool
+	now   time.Time // what the clock said when the operation was handed in
 
 	state atomic.Int32
 	err   error         // the outcome; set before done is closed
 	done  chan struct{} // closed when there is an outcome
+	// report is the commit that its caller has to tell Options.OnCommit of, if any.
+	// The writer waits until told is closed.
+	report *Commit
+	told   chan struct{}
 }
 
 // States of an operation. Whoever moves it out of queued decides: the writer
@@ -99,8 +107,11 @@ func (s *Store) submit(ctx context.Context, op *operation) error {
 	case err != nil:
 		return err
 	case alone:
-		defer s.writer.rest() // also after a panic in one of the hooks
+		defer s.writer.rest() // also after a panic in the hook
 		s.writer.commit([]*operation{op})
+		if op.report != nil {
+			op.tell(s.options.OnCommit)
+		}
 		return op.err
 	}
 	select {
@@ -110,6 +121,9 @@ func (s *Store) submit(ctx context.Context, op *operation) error {
 			return ctx.Err()
 		}
 		<-op.done
+	}
+	if op.report != nil {
+		op.tell(s.options.OnCommit)
 	}
 	return op.err
 }
@@ -124,6 +138,12 @@ func (w *writer) enqueue(op *operation) (alone bool, err error) {
 	defer w.mu.Unlock()
 	if w.stopped {
 		return false, ErrClosed
+	}
+	if op.timed {
+		// In the order in which the operations are carried out.
+		if op.now, err = w.store.clock(); err != nil {
+			return false, err
+		}
 	}
 	if !w.busy && len(w.queue) == 0 {
 		w.busy = true
@@ -175,9 +195,7 @@ func (w *writer) run() {
 				break
 			}
 			w.commit(ops)
-			for _, op := range ops {
-				close(op.done)
-			}
+			w.answer(ops)
 			w.rest()
 		}
 		w.mu.Lock()
@@ -185,6 +203,23 @@ func (w *writer) run() {
 		w.mu.Unlock()
 		if end {
 			return
+		}
+	}
+}
+
+// answer gives the operations of a commit back to their callers. Those that have
+// something to report come first, as the others hear of it only after OnCommit.
+func (w *writer) answer(ops []*operation) {
+	for _, op := range ops {
+		if op.report != nil {
+			op.told = make(chan struct{})
+			close(op.done)
+			<-op.told
+		}
+	}
+	for _, op := range ops {
+		if op.report == nil {
+			close(op.done)
 		}
 	}
 }
@@ -265,12 +300,13 @@ func (w *writer) tryCommit(ops []*operation) error {
 		}
 		for _, op := range ops {
 			writes := w.group.writes
+			w.group.now = op.now
 			op.err = w.store.translate(boltfile.Guard(func() error { return op.apply(&w.group) }))
 			if op.err != nil && (w.group.writes != writes || errors.Is(op.err, ErrCorrupt)) {
 				return op.err
 			}
 		}
-		return w.group.finish()
+		return w.group.finish(tx)
 	})
 	if err != nil {
 		for _, op := range ops {
@@ -284,8 +320,8 @@ func (w *writer) tryCommit(ops []*operation) error {
 	}
 	err = w.end(tx)
 	w.publish()
-	if report := w.store.options.OnCommit; report != nil {
-		report(Commit{Operations: len(ops), Jobs: w.group.writes, Duration: time.Since(begin), Err: err})
+	if w.store.options.OnCommit != nil {
+		ops[0].report = &Commit{Operations: len(ops), Jobs: w.group.writes, Duration: time.Since(begin), Err: err}
 	}
 	return err
 }
@@ -315,7 +351,7 @@ func (w *writer) end(tx *bbolt.Tx) error {
 	}
 	failure := fmt.Errorf("%w: %v", ErrCommitUnknown, err)
 	w.failure.Store(&failure)
-	w.store.log.Error("jobstore: commit failed, writes are refused from here on",
+	w.store.say(slog.LevelError, "jobstore: commit failed, writes are refused from here on",
 		"path", w.store.path, "error", err)
 	return failure
 }
@@ -388,7 +424,7 @@ func (w *writer) settle() {
 		})
 	})
 	if err != nil {
-		s.log.Warn("jobstore: file was not sealed, the next open will scan it",
+		s.say(slog.LevelWarn, "jobstore: file was not sealed, the next open will scan it",
 			"path", s.path, "error", err)
 	}
 }

@@ -18,6 +18,8 @@ var (
 	mintedKey  = []byte("minted")
 	sumsKey    = []byte("sums")
 	rebuildKey = []byte("rebuild")
+	// largestKey has the size of the largest record that was ever stored.
+	largestKey = []byte("largest")
 )
 
 // Format is the version of the layout that this package writes, and the only one
@@ -139,8 +141,8 @@ func parseSettings(get func(key []byte) []byte) (s settings, err error) {
 // is not known.
 func content(name string, generation uint64) (page.Content, bool) {
 	switch name {
-	case string(rebuildName), string(reserveName):
-		return page.Content{Buckets: name == string(rebuildName), Entries: name == string(reserveName)}, true
+	case string(rebuildName):
+		return page.Content{Buckets: true}, true
 	case string(Jobs):
 		// Records prove themselves when they are read, so that a damaged one
 		// spoils no other.

@@ -88,6 +88,7 @@ type Snapshot struct {
 	numbers  [buckets]uint64 // of the root pages; 0 for a bucket that is small or missing
 	settings settings
 	minted   []byte
+	largest  int
 	rebuild  *rebuildState // nil when no rebuild is under way
 
 	counts    Counts
@@ -148,6 +149,15 @@ func (s *Snapshot) read(root *page.Bucket) error {
 		if s.minted, err = seal.unseal(mintedKey, value); err != nil {
 			return err
 		}
+	}
+	if value := meta.Get(largestKey); value != nil {
+		if value, err = seal.unseal(largestKey, value); err != nil {
+			return err
+		}
+		if len(value) != 8 {
+			return fmt.Errorf("%w: size of the largest record in %d bytes", ErrDamaged, len(value))
+		}
+		s.largest = int(binary.BigEndian.Uint64(value))
 	}
 	if value := meta.Get(rebuildKey); value != nil {
 		if s.rebuild, err = parseRebuild(value); err != nil {
@@ -239,6 +249,9 @@ func noBucket(name []byte) error {
 
 // Minted returns what Tree.SetMinted kept; nil when nothing was.
 func (v View) Minted() []byte { return v.snapshot.minted }
+
+// Largest returns what Tree.SetLargest kept; 0 when nothing was.
+func (v View) Largest() int { return v.snapshot.largest }
 
 // Size returns how many bytes of the file the engine has handed out so far.
 func (v View) Size() int64 { return v.tx.Size() }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -59,6 +60,42 @@ func (t *Tree) Committed() View { return t.read }
 
 // SetMinted keeps the last minted ID.
 func (t *Tree) SetMinted(id []byte) error { return t.setMeta(mintedKey, id) }
+
+// SetLargest keeps the size of the largest record that was ever stored.
+func (t *Tree) SetLargest(size int) error {
+	return t.setMeta(largestKey, binary.BigEndian.AppendUint64(nil, uint64(size)))
+}
+
+// Tx returns the transaction.
+func (t *Tree) Tx() *bbolt.Tx { return t.tx }
+
+// Rewrite writes the leaf with key anew as it is. It returns false when the key is not
+// there any more, or was changed in this transaction.
+func (t *Tree) Rewrite(name Name, key []byte) (bool, error) {
+	w, err := t.main(slices.Index(Names[:], name))
+	if err != nil || w.look == nil {
+		return false, err
+	}
+	k, value := w.look.Seek(key)
+	if !bytes.Equal(k, key) || !bytes.Equal(w.bolt.Get(key), value) {
+		return false, nil
+	}
+	w.change(key, false)
+	return true, w.bolt.Put(key, bytes.Clone(value))
+}
+
+// Leaf calls each with the number of the leaf of records that the last record read or
+// changed belongs in, and how many pages it takes, and with siblings with those beside
+// it, as they were before the transaction.
+func (t *Tree) Leaf(siblings bool, each func(number uint64, pages int)) {
+	if t.jobs.look == nil {
+		return
+	}
+	each(t.jobs.look.Leaf())
+	if siblings {
+		t.jobs.look.Neighbours(each)
+	}
+}
 
 // setMeta keeps a value in the bucket meta, or removes it when it is nil.
 func (t *Tree) setMeta(key, value []byte) error {

@@ -47,6 +47,9 @@ func Guard(fn func() error) (err error) {
 // OutOfRoom reports whether err says that the file cannot grow. bbolt keeps
 // only the text of some errors of the operating system.
 func OutOfRoom(err error) bool {
+	if err == nil {
+		return false
+	}
 	if errors.Is(err, ErrFull) || errors.Is(err, bbolterrors.ErrMaxSizeReached) {
 		return true
 	}

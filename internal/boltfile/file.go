@@ -68,6 +68,7 @@ type File struct {
 	// wrecked is set when the engine panicked with its locks held: nothing that
 	// takes them may be called again.
 	wrecked atomic.Bool
+	room    roomKeeper
 }
 
 // Open opens the file at path, which must exist, and takes the lock on it.

@@ -25,3 +25,13 @@ func heldBytes(info fs.FileInfo) (uint64, bool) {
 	}
 	return uint64(st.Blocks) * 512, true
 }
+
+// probeMap reports whether so many bytes can be mapped, beside what is mapped now.
+// bbolt unmaps the file before it maps it anew, and has none when that fails.
+func (f *File) probeMap(size int64) error {
+	_, unmap, err := mapFile(f.file, int(size))
+	if err != nil {
+		return err
+	}
+	return unmap()
+}

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package boltfile
+package tempfile
 
 import (
 	"io/fs"
@@ -9,3 +9,6 @@ import (
 
 // copyOwner does nothing where a file's owner is not a pair of numbers.
 func copyOwner(*os.File, fs.FileInfo) error { return nil }
+
+// links returns 1, as the number is not known here.
+func links(fs.FileInfo) uint64 { return 1 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package boltfile
+package tempfile
 
 import (
 	"io/fs"
@@ -22,4 +22,11 @@ func copyOwner(f *os.File, other fs.FileInfo) error {
 		return nil
 	}
 	return f.Chown(int(want.Uid), int(want.Gid))
+}
+
+func links(info fs.FileInfo) uint64 {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(stat.Nlink) //nolint:unconvert // its type differs between platforms
+	}
+	return 1
 }
