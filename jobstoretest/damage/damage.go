@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 )
 
 // A Kind is a way to damage a file.
@@ -16,6 +15,7 @@ const None Kind = "none"
 // The kinds of damage that chance places. All but Cut are aimed at pages in use.
 const (
 	Bit     Kind = "bit"     // one bit
+	Keys    Kind = "keys"    // one bit of a key in a leaf
 	Pair    Kind = "pair"    // two bits, half of the time in numbers of the pages
 	Zeroed  Kind = "zeroed"  // a page of zeros, as of a lost write
 	Noise   Kind = "noise"   // a page of random bytes
@@ -29,41 +29,10 @@ const (
 	Stale   Kind = "stale"   // a page as it was some commits ago, as of a lost write
 )
 
-// The kinds that go through all bits there are: trial n is bit n.
-const (
-	HeaderBits Kind = "header-bits" // of the headers of pages
-	ChildBits  Kind = "child-bits"  // of page numbers in branches and of buckets
-	MetaBits   Kind = "meta-bits"   // of both meta pages, as far as they hold something
-	FreeBits   Kind = "free-bits"   // of the list of free pages
-)
-
 // Kinds lists the kinds. Stale, which is the only one that leaves every page
 // valid by itself, stands last.
-var Kinds = []Kind{Bit, HeaderBits, ChildBits, MetaBits, FreeBits, Pair, Zeroed, Noise, Wiped, Torn, Swapped, Copied,
-	Cut, Hostile, Grown, Stale}
-
-// Every returns how many bits a kind goes through in f, and 0 for one that
-// chance places.
-func (f *File) Every(kind Kind) int {
-	switch kind {
-	case HeaderBits:
-		return bits(f.fields.Headers)
-	case ChildBits:
-		return bits(f.fields.Children)
-	case MetaBits:
-		return 8 * len(f.metaBytes)
-	case FreeBits:
-		return bits(f.fields.Free)
-	}
-	return 0
-}
-
-func bits(fields []Field) (n int) {
-	for i := range fields {
-		n += 8 * fields[i].Len
-	}
-	return n
-}
+var Kinds = []Kind{Bit, HeaderBits, ChildBits, MetaBits, FreeBits, ElementFlags, SmallBits, Overflows, Loops, Shared,
+	Keys, Pair, Zeroed, Noise, Wiped, Torn, Swapped, Copied, Cut, Hostile, Grown, Stale}
 
 // A Damaged is a file with damage.
 type Damaged struct {
@@ -74,27 +43,25 @@ type Damaged struct {
 }
 
 // Damage returns f with one damage of a kind: the n-th of those that go through
-// all bits, and else one that rng picks.
+// all points, and else one that rng picks.
 func (f *File) Damage(rng *rand.Rand, kind Kind, n int) Damaged {
 	d := damager{File: f, rng: rng, b: bytes.Clone(f.Data), page: -1}
 	d.size = int64(len(d.b))
-	switch kind {
-	case None:
-	case HeaderBits:
-		d.bitOf(f.fields.Headers, n)
-	case ChildBits:
-		d.bitOf(f.fields.Children, n)
-	case FreeBits:
-		d.bitOf(f.fields.Free, n)
-	case MetaBits:
-		d.flip(f.metaBytes[n/8]/PageSize, f.metaBytes[n/8], n%8)
-	case Bit:
+	pass := f.pass(kind)
+	if pass != nil {
+		d.at(pass, n)
+	}
+	switch {
+	case kind == None, pass != nil:
+	case kind == Bit:
 		d.bit()
-	case Pair:
+	case kind == Keys:
+		d.key()
+	case kind == Pair:
 		d.pair()
-	case Cut:
+	case kind == Cut:
 		d.cut()
-	case Hostile, Grown:
+	case kind == Hostile, kind == Grown:
 		d.hostile(kind == Grown)
 	default:
 		d.pageOf(kind)
@@ -128,7 +95,7 @@ func (d *damager) flip(page, at, bit int) {
 
 // nameOf says what an offset of a page belongs to.
 func (d *damager) nameOf(page, at int) string {
-	for _, fields := range [][]Field{d.fields.Headers, d.fields.Children, d.fields.Metas, d.fields.Free, d.fields.Elements} {
+	for _, fields := range [][]Field{d.fields.Headers, d.fields.Children, d.fields.Metas, d.fields.Free, d.fields.Elements, d.fields.Flags} {
 		for i := range fields {
 			if f := &fields[i]; f.Page == page && f.At <= at && at < f.At+f.Len {
 				return f.Name
@@ -172,20 +139,24 @@ func (d *damager) bit() {
 	}
 }
 
-func (d *damager) bitOf(fields []Field, n int) {
-	for i := range fields {
-		f := &fields[i]
-		if n < 8*f.Len {
-			d.flip(f.Page, f.At+n/8, n%8)
-			return
+// key flips a bit of a key of a leaf.
+func (d *damager) key() {
+	for {
+		at := d.rng.IntN(len(d.Pages))
+		p := &d.Pages[at]
+		if p.Type != "leaf" {
+			continue
 		}
-		n -= 8 * f.Len
+		b := p.bytes(d.Data)
+		e := element(b, d.rng.IntN(int(order.Uint16(b[10:]))))
+		d.flip(at, p.ID*PageSize+e.key+d.rng.IntN(e.value-e.key), d.rng.IntN(8))
+		return
 	}
 }
 
 // number flips a bit of a number of a page, whichever.
 func (d *damager) number() {
-	fields := one(d.rng, [][]Field{d.fields.Headers, d.fields.Children, d.fields.Elements})
+	fields := one(d.rng, [][]Field{d.fields.Headers, d.fields.Children, d.fields.Elements, d.fields.Flags})
 	f := one(d.rng, fields)
 	// The low bits lead to pages that are there.
 	n := d.rng.IntN(8 * f.Len)
@@ -234,7 +205,7 @@ func (d *damager) hostile(grown bool) {
 		}
 		d.note("file of %d pages", pages)
 	}
-	fields := one(d.rng, [][]Field{d.fields.Headers, d.fields.Headers, d.fields.Children, d.fields.Elements, d.fields.Metas, d.fields.Free})
+	fields := one(d.rng, [][]Field{d.fields.Headers, d.fields.Headers, d.fields.Children, d.fields.Elements, d.fields.Flags, d.fields.Metas, d.fields.Free})
 	if len(fields) == 0 {
 		fields = d.fields.Headers
 	}
@@ -307,13 +278,18 @@ func (d *damager) older(at int, kind Kind) {
 				return
 			}
 			const sector = 512
-			first := sector * d.rng.IntN(PageSize/sector)
+			first := sector * (1 + d.rng.IntN(PageSize/sector-1))
+			was := bytes.Clone(now)
 			if d.rng.IntN(2) == 0 {
 				copy(now[first:], old[first:])
 				d.note("the old from byte %d on", first)
 			} else {
-				copy(now[:first+sector], old)
-				d.note("the old up to byte %d", first+sector)
+				copy(now[:first], old)
+				d.note("the old up to byte %d", first)
+			}
+			if try < 200 && (bytes.Equal(now, old) || bytes.Equal(now, was)) {
+				copy(now, was)
+				continue
 			}
 			return
 		}
@@ -328,21 +304,3 @@ func fill(rng *rand.Rand, p []byte) {
 }
 
 func one[T any](rng *rand.Rand, list []T) T { return list[rng.IntN(len(list))] }
-
-// metaBytes returns the offsets of the bytes of the meta pages that hold something:
-// the header, bbolt's record, and whatever else is not zero, with what is around it.
-func metaBytes(file []byte) (at []int) {
-	for page := range 2 {
-		for i := range PageSize {
-			b := file[page*PageSize:]
-			used := i < headLen+metaLen
-			for j := max(0, i-8); j < min(PageSize, i+9) && !used; j++ {
-				used = b[j] != 0 && j >= headLen+metaLen
-			}
-			if used {
-				at = append(at, page*PageSize+i)
-			}
-		}
-	}
-	return slices.Clip(at)
-}

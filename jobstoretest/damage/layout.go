@@ -152,7 +152,8 @@ type Field struct {
 type Fields struct {
 	Headers  []Field // of pages, those of buckets within a leaf included
 	Children []Field // page numbers in branches and of buckets
-	Elements []Field // of branches and leaves, but for the page numbers
+	Flags    []Field // of the entries of leaves
+	Elements []Field // where the keys and values of branches and leaves are
 	Metas    []Field
 	Free     []Field // the list of free pages
 }
@@ -182,7 +183,8 @@ func fieldsOf(file []byte, pages []Page) (f Fields) {
 			for n := range count {
 				at := start + headLen + n*elementLen
 				name := fmt.Sprintf("element %d of %d, ", n, count)
-				f.Elements = append(f.Elements, Field{i, at, 4, name + "flags"}, Field{i, at + 4, 4, name + "position"},
+				f.Flags = append(f.Flags, Field{i, at, 4, name + "flags"})
+				f.Elements = append(f.Elements, Field{i, at + 4, 4, name + "position"},
 					Field{i, at + 8, 4, name + "key size"}, Field{i, at + 12, 4, name + "value size"})
 				e := element(b, n)
 				if e.flags&bucketFlag == 0 {

@@ -47,7 +47,7 @@ type File struct {
 	Pages []Page   // in use
 
 	fields    Fields
-	metaBytes []int
+	metaBytes []Field
 	used      int   // pages in use
 	inner     []int // the places of pages that hold others together
 }
