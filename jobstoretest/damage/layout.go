@@ -215,6 +215,14 @@ func metaFields(page, at int) []Field {
 	}
 }
 
+// CountPages has both meta pages of a file say that it has so many pages.
+func CountPages(file []byte, pages uint64) {
+	for page := range 2 {
+		metaFields(page, page*PageSize+headLen)[7].set(file, pages)
+		sealMeta(file, page)
+	}
+}
+
 // sealMeta writes the checksum of a meta page, which is bbolt's own.
 func sealMeta(file []byte, page int) {
 	m := file[page*PageSize+headLen:]
@@ -223,13 +231,13 @@ func sealMeta(file []byte, page int) {
 	order.PutUint64(m[56:], sum.Sum64())
 }
 
-func (f *Field) get(file []byte) uint64 {
+func (f Field) get(file []byte) uint64 {
 	var b [8]byte
 	copy(b[:], file[f.At:f.At+f.Len])
 	return binary.LittleEndian.Uint64(b[:]) // the bytes that matter, on the machines that bbolt runs on
 }
 
-func (f *Field) set(file []byte, n uint64) {
+func (f Field) set(file []byte, n uint64) {
 	var b [8]byte
 	binary.LittleEndian.PutUint64(b[:], n)
 	copy(file[f.At:f.At+f.Len], b[:])
