@@ -194,7 +194,7 @@ func (d *damager) hostile(grown bool) {
 	pages := uint64(len(d.b) / PageSize)
 	if grown {
 		// A hole that costs nothing, and a meta page that counts it in.
-		pages = one(d.rng, []uint64{1 << 18, 1 << 22, 1 << 26, 1 << 30})
+		pages = one(d.rng, []uint64{1 << 18, 1 << 22, 1 << 26, 1 << 30, 1 << 38})
 		d.size = int64(pages) * int64(PageSize)
 		for page := range 2 {
 			counted := metaFields(page, page*PageSize+headLen)[7]

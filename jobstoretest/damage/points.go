@@ -35,6 +35,22 @@ func (f *File) Every(kind Kind) int {
 	return n
 }
 
+// Trials returns the numbers of n trials of a kind. Of one that goes through all
+// points they are at even distances, and no more than there are points.
+func (f *File) Trials(kind Kind, n int) []int {
+	every := f.Every(kind)
+	if f.pass(kind) != nil {
+		n = min(n, every)
+	}
+	numbers := make([]int, n)
+	for i := range numbers {
+		if numbers[i] = i; every > 0 {
+			numbers[i] = i * every / n
+		}
+	}
+	return numbers
+}
+
 // A pass is a list of points: fields of which every bit is one, or changes.
 type pass struct {
 	fields  []Field
