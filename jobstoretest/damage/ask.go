@@ -47,21 +47,53 @@ func (x *exam) failed(err error, what string, args ...any) bool {
 // picks, every job by its ID, All, Count, Stats, and Check. With keys, it also asks
 // for the idempotency keys, which takes a store that can be written to; without, it
 // leaves out half of the walks.
+//
+// It asks in an order that rng picks: a page that one question has come by is no
+// longer one that is read for the first time.
 func (x *exam) ask(keys bool) {
 	before := x.corrupt
 	x.corrupt = ""
+	questions := []func(){
+		func() { x.filters(keys) }, x.sets, x.everything, x.gets, x.stats, func() { x.check() },
+	}
+	if keys {
+		questions = append(questions, x.onces)
+	}
+	x.rng.Shuffle(len(questions), func(i, j int) { questions[i], questions[j] = questions[j], questions[i] })
+	for _, q := range questions {
+		q()
+	}
+	if x.corrupt != "" && !x.check() {
+		x.bad(Blind, "Check found nothing, but %s", x.corrupt)
+	}
+	if before != "" {
+		x.corrupt = before
+	}
+}
+
+func (x *exam) filters(bothWays bool) {
 	for _, w := range x.walks {
 		x.count(w)
 		for _, order := range []jobstore.Order{jobstore.Desc, jobstore.Asc} {
-			if keys || x.rng.IntN(2) == 0 {
+			if bothWays || x.rng.IntN(2) == 0 {
 				w.query.Order = order
 				x.list(w)
 			}
 		}
 	}
+}
+
+func (x *exam) sets() {
 	for range 24 {
-		x.list(x.set())
+		w := x.set()
+		if w.query.After == "" && w.query.Before == "" {
+			x.count(w)
+		}
+		x.list(w)
 	}
+}
+
+func (x *exam) everything() {
 	for _, order := range []jobstore.Order{jobstore.Desc, jobstore.Asc} {
 		w := walk{query: jobstore.Query{Order: order}, want: places(len(x.jobs))}
 		a := x.compare(w, "all")
@@ -72,24 +104,20 @@ func (x *exam) ask(keys bool) {
 		}
 		a.end()
 	}
+}
+
+func (x *exam) gets() {
 	for i := range x.jobs {
 		x.get(&x.jobs[i])
 	}
 	x.absent()
-	x.stats()
-	if keys {
-		for i := range x.keys {
-			if !x.keys[i].Old {
-				x.once(&x.keys[i])
-			}
+}
+
+func (x *exam) onces() {
+	for i := range x.keys {
+		if !x.keys[i].Old {
+			x.once(&x.keys[i])
 		}
-	}
-	found := x.check()
-	if x.corrupt != "" && !found {
-		x.bad(Blind, "Check found nothing, but %s", x.corrupt)
-	}
-	if before != "" {
-		x.corrupt = before
 	}
 }
 
@@ -121,12 +149,28 @@ func (x *exam) set() walk {
 		q.Input = one(x.rng, x.inputs)
 	}
 	w := x.walk(q)
-	if len(x.jobs) > 0 && x.rng.IntN(2) == 0 {
-		after := one(x.rng, x.jobs).ID
-		w.query.After = after
+	if len(x.jobs) == 0 {
+		return w
+	}
+	cursor := one(x.rng, x.jobs).ID
+	switch x.rng.IntN(3) {
+	case 0:
+		w.query.After = cursor
 		w.want = slices.DeleteFunc(w.want, func(i int) bool {
-			return x.jobs[i].ID == after || x.jobs[i].ID > after == (q.Order == jobstore.Desc)
+			return x.jobs[i].ID == cursor || x.jobs[i].ID > cursor == (q.Order == jobstore.Desc)
 		})
+	case 1:
+		w.query.Before = cursor
+		w.want = slices.DeleteFunc(w.want, func(i int) bool {
+			return x.jobs[i].ID == cursor || x.jobs[i].ID < cursor == (q.Order == jobstore.Desc)
+		})
+		if more := len(w.want) - q.Limit; more > 0 && x.optional(w.want) == 0 { // those closest to the cursor
+			if q.Order == jobstore.Desc {
+				w.want = w.want[:q.Limit]
+			} else {
+				w.want = w.want[more:]
+			}
+		}
 	}
 	return w
 }
@@ -150,7 +194,11 @@ func (x *exam) list(w walk) {
 			}
 		}
 		if w.query.Limit != 0 {
-			a.endPage(page, q.Limit)
+			if w.query.Before == "" {
+				a.endPage(page, q.Limit)
+			} else if x.optional(w.want) == 0 {
+				a.end()
+			}
 			return
 		}
 		next, more := page.Next(q)

@@ -12,9 +12,11 @@ type Kind string
 // None leaves the file as it is: whoever looks for damage must find none.
 const None Kind = "none"
 
-// The kinds of damage that chance places. All but Cut are aimed at pages in use.
+// The kinds of damage that chance places. All but Any and Cut are aimed at pages
+// in use.
 const (
 	Bit     Kind = "bit"     // one bit
+	Any     Kind = "any"     // one bit anywhere in the file
 	Keys    Kind = "keys"    // one bit of a key in a leaf
 	Pair    Kind = "pair"    // two bits, half of the time in numbers of the pages
 	Zeroed  Kind = "zeroed"  // a page of zeros, as of a lost write
@@ -32,7 +34,7 @@ const (
 // Kinds lists the kinds. Stale, which is the only one that leaves every page
 // valid by itself, stands last.
 var Kinds = []Kind{Bit, HeaderBits, ChildBits, MetaBits, FreeBits, ElementFlags, SmallBits, Overflows, Loops, Shared,
-	Keys, Pair, Zeroed, Noise, Wiped, Torn, Swapped, Copied, Cut, Hostile, Grown, Stale}
+	Any, Keys, Pair, Zeroed, Noise, Wiped, Torn, Swapped, Copied, Cut, Hostile, Grown, Stale}
 
 // A Damaged is a file with damage.
 type Damaged struct {
@@ -55,6 +57,8 @@ func (f *File) Damage(rng *rand.Rand, kind Kind, n int) Damaged {
 	case kind == None, pass != nil:
 	case kind == Bit:
 		d.bit()
+	case kind == Any:
+		d.any()
 	case kind == Keys:
 		d.key()
 	case kind == Pair:
@@ -137,6 +141,18 @@ func (d *damager) bit() {
 		}
 		n -= p.Span * PageSize
 	}
+}
+
+func (d *damager) any() {
+	at, bit := d.rng.IntN(len(d.b)), d.rng.IntN(8)
+	for i := range d.Pages {
+		if p := &d.Pages[i]; p.ID <= at/PageSize && at/PageSize < p.ID+p.Span {
+			d.flip(i, at, bit)
+			return
+		}
+	}
+	d.b[at] ^= 1 << bit
+	d.note("page %d (free), byte %d, bit %d", at/PageSize, at%PageSize, bit)
 }
 
 // key flips a bit of a key of a leaf.

@@ -141,17 +141,38 @@ func (x *exam) all(path string, a aim, reindex bool) {
 		x.ask(true)
 	}
 	x.stage = "writes"
-	x.write(a, reindex)
-	x.check()
-	x.close()
+	if x.rng.IntN(8) > 0 { // or only opened and closed
+		x.write(a, reindex)
+		x.check()
+	}
+	killed := x.rng.IntN(4) == 0
+	if killed {
+		x.kill(path)
+	} else {
+		x.close()
+	}
 	if !x.open("again", path, false) {
-		if x.worst == "" {
+		// A killed process leaves no list of free pages, and Open then looks at all
+		// pages: that it refuses a damaged one is what it does with such a file.
+		if x.worst == "" && !killed {
 			x.worst, x.detail = Unopenable, x.refused+"; "+x.corrupt
 		}
 		return
 	}
 	x.ask(true)
 	x.close()
+}
+
+// kill leaves the file as a process leaves it that is killed.
+func (x *exam) kill(path string) {
+	data, err := os.ReadFile(path)
+	x.close()
+	if err == nil {
+		err = os.WriteFile(path, data, 0o600)
+	}
+	if err != nil {
+		x.bad(Wrong, "%v", err)
+	}
 }
 
 func (x *exam) verdict() Verdict {
