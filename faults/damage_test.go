@@ -307,6 +307,9 @@ func damageChild(args []string) error {
 		if err := out.Encode(damageTrial{N: n, Where: where, Outcome: v.Outcome, Detail: v.Detail}); err != nil {
 			return err
 		}
+		if v.Outcome == damage.Oversized {
+			return nil // the next trial shall not suffer from it
+		}
 	}
 	return nil
 }
