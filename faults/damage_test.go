@@ -113,7 +113,7 @@ func (s *stretch) row() string { return s.State + " " + string(s.Kind) }
 
 // plan adds the trials of one kind and state.
 func (d *damageRun) plan(file *damage.File, kind damage.Kind) {
-	n := *trialsFlag
+	n := max(1, *trialsFlag)
 	if every := file.Every(kind); every > 0 && *everyFlag {
 		n = every
 	}
