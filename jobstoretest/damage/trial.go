@@ -1,10 +1,11 @@
 package damage
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"io"
 	"math/rand/v2"
 	"os"
 	"runtime"
@@ -219,12 +220,34 @@ func (x *exam) close() {
 	}
 }
 
-// salvage has Salvage look through the file. What it finds are versions of jobs
-// that were once there, which is for its own tests to tell.
+// salvage has Salvage look through the file. It may find earlier versions of jobs,
+// and jobs that were deleted, but none of the present version that is not so.
 func (x *exam) salvage(path string) {
 	x.stage = "salvage"
-	_, err := jobstore.Salvage(ctx, path, io.Discard, nil)
-	if err != nil && !errors.Is(err, jobstore.ErrFormat) {
-		x.bad(Wrong, "%v", err)
+	var out bytes.Buffer
+	_, err := jobstore.Salvage(ctx, path, &out, nil)
+	if err != nil {
+		if !errors.Is(err, jobstore.ErrFormat) {
+			x.bad(Wrong, "%v", err)
+		}
+		return
+	}
+	for line := range bytes.Lines(out.Bytes()) {
+		var job jobstore.Job
+		if err := json.Unmarshal(line, &job); err != nil {
+			x.bad(Wrong, "%v: %.200s", err, line)
+			return
+		}
+		at, found := x.find(job.ID)
+		if !found || !job.UpdatedAt.Equal(x.jobs[at].UpdatedAt) {
+			continue
+		}
+		want := x.jobs[at]
+		if job.Tasks == nil {
+			want.Tasks = nil // they may be damaged
+		}
+		if !equal(&job, &want) {
+			x.bad(Wrong, "%v", &job)
+		}
 	}
 }
