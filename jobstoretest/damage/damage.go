@@ -248,16 +248,15 @@ func (d *damager) pageOf(kind Kind) {
 	d.page = at
 	p := &d.Pages[at]
 	d.note("%s", p)
-	b := p.bytes(d.b)
-	one1 := b[:PageSize]
+	b := p.bytes(d.b)[:PageSize]
 	switch kind {
 	case Zeroed:
-		clear(one1)
+		clear(b)
 	case Noise:
-		fill(d.rng, one1)
+		fill(d.rng, b)
 	case Wiped:
 		n := one(d.rng, []int{headLen, 64, 512})
-		clear(one1[:n])
+		clear(b[:n])
 		d.note("%d bytes", n)
 	case Swapped, Copied:
 		other := at
@@ -266,12 +265,12 @@ func (d *damager) pageOf(kind Kind) {
 		}
 		q := d.Pages[other].bytes(d.b)[:PageSize]
 		d.note("and %s", &d.Pages[other])
-		saved := bytes.Clone(one1)
-		copy(one1, q)
+		saved := bytes.Clone(b)
+		copy(b, q)
 		if kind == Swapped {
 			copy(q, saved)
 		} else if d.rng.IntN(4) > 0 {
-			order.PutUint64(one1, uint64(p.ID))
+			order.PutUint64(b, uint64(p.ID))
 		}
 	case Torn, Stale:
 		d.older(at, kind)

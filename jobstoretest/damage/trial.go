@@ -202,7 +202,7 @@ func (x *exam) verdict() Verdict {
 func (x *exam) open(stage, path string, readOnly bool) bool {
 	x.stage = stage
 	var err error
-	x.store, err = jobstore.Open(path, &jobstore.Options{NoSync: true, ReadOnly: readOnly, Now: now()})
+	x.store, err = jobstore.Open(path, &jobstore.Options{NoSync: true, ReadOnly: readOnly, Now: clock(Now)})
 	if err == nil {
 		return true
 	}

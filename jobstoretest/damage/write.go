@@ -7,7 +7,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/jobstore/jobstore"
 )
@@ -81,7 +80,7 @@ func (x *exam) write(a aim, reindex bool) {
 		func() { x.update(x.target(&a)) },
 		func() { x.replace(x.target(&a)) },
 		func() { x.replace(x.target(&a)) },
-		func() { x.put1(x.target(&a)) },
+		func() { x.putBehind(x.target(&a)) },
 		func() { x.delete(x.target(&a).ID) },
 		func() { x.delete(x.run(&a)...) },
 		func() { x.delete(x.run(&a)...) },
@@ -137,8 +136,8 @@ func (x *exam) replace(job jobstore.Job) {
 	}
 }
 
-// put1 puts a new job right behind one that is there.
-func (x *exam) put1(job jobstore.Job) {
+// putBehind puts a new job right behind one that is there.
+func (x *exam) putBehind(job jobstore.Job) {
 	if len(job.ID) > 60 {
 		return
 	}
@@ -306,6 +305,3 @@ func (x *exam) reindex() {
 		x.bad(Wrong, "reindex: %d jobs, not %d", report.Jobs, want)
 	}
 }
-
-// now is the clock of a store under examination.
-func now() func() time.Time { return clock(Now) }
