@@ -65,10 +65,9 @@ func (w *walker) newest() []byte {
 	return a
 }
 
-func (w *walker) add(id int, kind, path string) Page {
-	p := Page{ID: id, Span: 1 + int(order.Uint32(w.file[id*PageSize+12:])), Type: kind, Path: path, next: -1, prev: -1}
-	w.pages = append(w.pages, p)
-	return p
+func (w *walker) add(id int, kind, path string) {
+	span := 1 + int(order.Uint32(w.file[id*PageSize+12:]))
+	w.pages = append(w.pages, Page{ID: id, Span: span, Type: kind, Path: path, next: -1, prev: -1})
 }
 
 // bucket walks the pages of one bucket, and then those of the buckets in it.
