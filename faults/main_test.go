@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -23,6 +24,8 @@ var children = map[string]func(args []string) error{
 	"damage":   damageChild,
 	"history":  historyChild,
 	"limit":    limitChild,
+	"limits":   limitsChild,
+	"sparse":   sparseChild,
 	"workload": workloadChild,
 }
 
@@ -40,7 +43,12 @@ func TestMain(m *testing.M) {
 
 // child returns a command that starts this binary in one of its parts.
 func child(part string, args ...string) *exec.Cmd {
-	cmd := exec.Command(os.Args[0], args...)
+	return childContext(context.Background(), part, args...)
+}
+
+// childContext is child for one that is killed when ctx ends.
+func childContext(ctx context.Context, part string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	cmd.Env = append(os.Environ(), childVar+"="+part)
 	return cmd
 }
