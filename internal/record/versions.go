@@ -60,7 +60,7 @@ func (t *Versions) Find(suffix []byte) *Version {
 
 // Add adds a version for suffix, which has none and is no longer than MaxSuffix.
 func (t *Versions) Add(suffix []byte) *Version {
-	if len(suffix) > MaxSuffix || t.n == math.MaxUint32-1 {
+	if len(suffix) > MaxSuffix || uint64(t.n) == math.MaxUint32-1 {
 		panic("record: too long a suffix, or too many")
 	}
 	if 4*(t.n+1) > 3*len(t.slots) {
