@@ -18,7 +18,6 @@ import (
 // A hook that panics, or ends its goroutine, reaches one caller at most. All
 // others get what they came for, and the store goes on.
 func TestHooksThatMisbehave(t *testing.T) {
-	t.Skip("fault m")
 	panics := func() { panic("hook") }
 	for name, misbehave := range map[string]func(){"panic": panics, "goexit": runtime.Goexit} {
 		for _, hook := range []string{"OnCommit", "Now", "OnPage"} {

@@ -45,7 +45,6 @@ const (
 // that one that dies or hangs is seen.
 func TestDamage(t *testing.T) {
 	if *trialsFlag == 0 && *firstFlag < 0 {
-		t.Skip("faults a to i")
 		*trialsFlag = 24
 	}
 	seed := seeded(t)

@@ -64,7 +64,6 @@ func peak(fn func()) uint64 {
 // A file that is a petabyte long, nearly all of it a hole, is refused without
 // memory for what it claims to hold.
 func TestSparseFile(t *testing.T) {
-	t.Skip("fault i")
 	dir := scratch(t)
 	sample, err := damage.Build(dir, 1, 100)
 	require.NoError(t, err)
@@ -114,7 +113,6 @@ func sparseChild(args []string) error {
 // Salvage keeps to the memory that it promises, for a sound file and for one that
 // it has to look through byte by byte.
 func TestSalvageMemory(t *testing.T) {
-	t.Skip("fault i")
 	const jobs, each, rest = 60_000, 150, 6 << 20
 	path := filepath.Join(scratch(t), "jobs.db")
 	s, err := jobstore.Open(path, &jobstore.Options{NoSync: true})
@@ -150,7 +148,6 @@ func TestSalvageMemory(t *testing.T) {
 // TestLimits takes the address space, and then the file handles, from a process
 // with an open store. That is no damage, and is not said to be.
 func TestLimits(t *testing.T) {
-	t.Skip("fault j")
 	cmd := child("limits", filepath.Join(scratch(t), "jobs.db"))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
