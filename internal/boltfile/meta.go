@@ -81,6 +81,9 @@ func CheckMeta(f *os.File) (*Meta, error) {
 		}
 		return nil, fmt.Errorf("%w: no meta page", ErrFormat)
 	}
+	if m.Pages > maxMap/uint64(m.PageSize) {
+		return nil, damagedf("file of %d pages is larger than can be mapped", m.Pages)
+	}
 	if need := m.Pages * uint64(m.PageSize); m.Pages > uint64(size) || need > uint64(size) {
 		return nil, damagedf("file has %d bytes, its meta page says %d pages of %d", size, m.Pages, m.PageSize)
 	}

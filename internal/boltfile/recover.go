@@ -143,18 +143,19 @@ func appendMeta(dst []byte, m *Meta) []byte {
 const maxMap = 0xFFFFFFFFFFFF
 
 // checkHoles refuses a file that is said to have far more pages than the disk holds
-// of it: what a scan needs of memory goes by the number of pages.
+// of it: what a scan needs of memory goes by the number of pages. All pages were
+// written once.
 func checkHoles(file *os.File, m *Meta) error {
-	size := m.Pages * uint64(m.PageSize)
-	if m.Pages > maxMap/uint64(m.PageSize) {
-		return damagedf("file of %d pages is larger than can be mapped", m.Pages)
-	}
 	info, err := file.Stat()
 	if err != nil {
 		return err
 	}
-	const enough = 1 << 30
-	if held, ok := heldBytes(info); ok && size > enough && held < size/1024 {
+	const (
+		enough = 64 << 20
+		packed = 64 // how much smaller a file system may make what it is given
+	)
+	size := m.Pages * uint64(m.PageSize)
+	if held, ok := heldBytes(info); ok && size > enough && held < size/packed {
 		return damagedf("file of %d pages has %d bytes on the disk", m.Pages, held)
 	}
 	return nil

@@ -16,16 +16,17 @@ import (
 //	offset  bytes
 //	128     8     "jobstsel"
 //	136     8     number of the transaction of the meta page
-//	144     4     CRC32C of the list of free pages, header and numbers
-//	148     2     n, the length of the state
-//	150     n     state
-//	150+n   4     CRC32C of all ahead of it, from offset 128 on
+//	144     8     number of pages that are in use or free
+//	152     4     CRC32C of the list of free pages, header and numbers
+//	156     2     n, the length of the state
+//	158     n     state
+//	158+n   4     CRC32C of all ahead of it, from offset 128 on
 //
 // Numbers are little-endian.
 const (
 	sealAt    = 128
 	sealMagic = "jobstsel"
-	sealHead  = 22
+	sealHead  = 30
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -33,6 +34,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // A seal is what Close keeps.
 type seal struct {
 	txid  uint64
+	pages uint64
 	list  uint32 // checksum of the list of free pages
 	state []byte
 }
@@ -42,6 +44,7 @@ func (s *seal) append(dst []byte) []byte {
 	from := len(dst)
 	dst = append(dst, sealMagic...)
 	dst = binary.LittleEndian.AppendUint64(dst, s.txid)
+	dst = binary.LittleEndian.AppendUint64(dst, s.pages)
 	dst = binary.LittleEndian.AppendUint32(dst, s.list)
 	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(s.state)))
 	dst = append(dst, s.state...)
@@ -54,16 +57,17 @@ func readSeal(f io.ReaderAt, m *Meta) *seal {
 	if _, err := f.ReadAt(b, m.offset+sealAt); err != nil || string(b[:8]) != sealMagic {
 		return nil
 	}
-	end := sealHead + int(binary.LittleEndian.Uint16(b[20:]))
+	end := sealHead + int(binary.LittleEndian.Uint16(b[28:]))
 	if end+4 > len(b) || crc32.Checksum(b[:end], castagnoli) != binary.LittleEndian.Uint32(b[end:]) {
 		return nil
 	}
 	s := &seal{
 		txid:  binary.LittleEndian.Uint64(b[8:]),
-		list:  binary.LittleEndian.Uint32(b[16:]),
+		pages: binary.LittleEndian.Uint64(b[16:]),
+		list:  binary.LittleEndian.Uint32(b[24:]),
 		state: b[sealHead:end],
 	}
-	if s.txid != m.Txid {
+	if s.txid != m.Txid || s.pages != m.Pages {
 		return nil
 	}
 	return s
@@ -118,7 +122,7 @@ func writeSeal(f *os.File, state []byte) error {
 	if err != nil {
 		return err
 	}
-	s := seal{txid: m.Txid, list: sum, state: state}
+	s := seal{txid: m.Txid, pages: m.Pages, list: sum, state: state}
 	if _, err := f.WriteAt(s.append(nil), m.offset+sealAt); err != nil {
 		return err
 	}

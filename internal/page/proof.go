@@ -75,23 +75,36 @@ func (b *Bucket) ProveAll() {
 }
 
 // prove checks that a page may stand at this height of the tree, and then the page.
-// It notes what it has found.
+// It notes what it has found. What leads to the page was proven, so that no other
+// branch leads to it: each of its children is claimed when a branch is proven.
 func (b *Bucket) prove(n *node, id uint64, height uint8, low, high []byte) {
 	if height == 0 || height > maxDepth {
 		damaged("page %d is deeper in a tree than this is high", id)
 	}
-	if is := b.proven.Height(id); is != 0 {
-		damaged("page %d belongs to height %d of a tree, not to %d", id, is, height)
-	}
-	if b.proven.isFree(id) {
-		damaged("page %d is led to, but it is free: it is of an earlier commit", id)
-	}
 	if n.leaf != (height == 1) {
 		damaged("page %d is a leaf where a branch should be, or a branch where a leaf should be", id)
+	}
+	if !n.leaf {
+		b.proven.branch.Lock()
+		defer b.proven.branch.Unlock()
+	}
+	switch is := b.proven.Height(id); {
+	case is == height:
+		return // somebody else was faster
+	case is != 0:
+		damaged("page %d belongs to height %d of a tree, not to %d", id, is, height)
+	case b.proven.isFree(id):
+		damaged("page %d is led to, but it is free: it is of an earlier commit", id)
 	}
 	n.verify(id, b.pageSize, low, high)
 	if n.leaf {
 		n.verifyEntries(id, &b.content, b.content.Late, nil)
+	} else {
+		for i := range n.count {
+			if child := n.child(i); !b.proven.claim(child) {
+				damaged("page %d leads to page %d, which is free, or to which another page leads", id, child)
+			}
+		}
 	}
 	b.proven.Set(id, height)
 }

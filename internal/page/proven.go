@@ -17,14 +17,16 @@ import (
 // It may be used by several goroutines. The zero value knows nothing.
 type Proven struct {
 	mu     sync.Mutex // held to write
+	branch sync.Mutex // held to prove a branch
 	chunks atomic.Pointer[[]*chunk]
 	// scanned says that every page that is in use was proven, so that any other
 	// is free.
 	scanned atomic.Bool
 }
 
-// A chunk has four bits for each of some pages: 0 for a page that was not proven,
-// its height, or free. Chunks are made as pages are read, so that memory follows
+// A chunk has four bits for each of some pages: 0 for a page of which nothing is known,
+// led for one that a proven branch leads to, the height of one that was proven, or
+// free. Chunks are made as pages are read, so that memory follows
 // what is there and not what the file says of itself.
 type chunk [chunkPages / 8]atomic.Uint32
 
@@ -35,12 +37,13 @@ const (
 	free = 15
 	// leafProven is the height of a leaf whose late entries were proven too.
 	leafProven = 14
+	led        = 13
 )
 
 // Height returns the height at which the page was proven, or 0.
 func (p *Proven) Height(id uint64) uint8 {
 	switch h := p.get(id); h {
-	case free:
+	case free, led:
 		return 0
 	case leafProven:
 		return 1
@@ -77,9 +80,25 @@ func (p *Proven) SetFree(id uint64) { p.set(id, free) }
 // SetScanned notes that all pages in use were proven.
 func (p *Proven) SetScanned() { p.scanned.Store(true) }
 
+// claim notes that a branch, which is being proven, leads to the page. It returns false
+// when another one does already, or the page is free.
+func (p *Proven) claim(id uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.get(id) != 0 || p.scanned.Load() {
+		return false
+	}
+	p.put(id, led)
+	return true
+}
+
 func (p *Proven) set(id uint64, value uint8) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.put(id, value)
+}
+
+func (p *Proven) put(id uint64, value uint8) {
 	chunks := p.chunks.Load()
 	at := id >> chunkBits
 	if chunks == nil || at >= uint64(len(*chunks)) {

@@ -102,7 +102,11 @@ func (s *Scanned) CheckList(file []byte, l Layout) error {
 		if err != nil {
 			panic(Damage{err.Error()})
 		}
-		if !slices.Equal(listed, s.Free()) {
+		used := uint64(0)
+		for i := range s.used.bits {
+			used += uint64(bits.OnesCount64(s.used.bits[i].Load()))
+		}
+		if used+uint64(len(listed)) != l.Pages || !slices.Equal(listed, s.Free()) {
 			damaged("list of free pages does not have just the pages that are not in use")
 		}
 	})
