@@ -40,7 +40,7 @@ type Options struct {
 
 	// MaxSize is the size in bytes that the file may not outgrow: a write that
 	// needs more fails with ErrFull. Zero is no limit. Deletions have room even
-	// then, from a reserve of 256 KiB (an eighth of MaxSize, if that is less).
+	// then: other writes leave what they need, which Prune says.
 	MaxSize int64
 
 	// OnceFor is how long CreateOnce remembers a key: at least a millisecond. Zero
