@@ -324,6 +324,7 @@ func TestCancelTaken(t *testing.T) {
 				},
 			},
 		} {
+			g.clock = name == "refused" // there is no commit to stand still at
 			open := g.close()
 			ctx, cancel := context.WithCancel(t.Context())
 			call := begin(func() error { return c.call(ctx) })
@@ -344,7 +345,7 @@ func TestCloseDrains(t *testing.T) {
 	path := storePath(t)
 	synctest.Test(t, func(t *testing.T) {
 		g := &gate{}
-		s := openStore(t, path, &jobstore.Options{NoSync: true, Now: g.Now})
+		s := openStore(t, path, g.options())
 		open := g.close()
 		var puts []*pending
 		for i := range 10 {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 )
 
 // Errors that the methods of a Store return, bare or wrapped. Test for them with
@@ -88,3 +89,12 @@ func fieldError(field, value, format string, args ...any) error {
 func corruptf(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrCorrupt, fmt.Sprintf(format, args...))
 }
+
+// A systemError is an error of ours that an error of the operating system has led to.
+// The text of the one names the other.
+type systemError struct {
+	error
+	system syscall.Errno
+}
+
+func (e systemError) Unwrap() []error { return []error{e.error, e.system} }

@@ -22,6 +22,8 @@ type group struct {
 	writes int       // how many records were put or deleted
 	// deletes is how many of the writes free pages in the end.
 	deletes int
+	// moves is how many of the writes changed nothing but where a leaf is.
+	moves   int
 	last    []func() error
 	need    need
 	largest int  // bytes of the largest record ever stored
@@ -44,7 +46,7 @@ func (g *group) begin(tx *bbolt.Tx) (err error) {
 	g.largest, g.grew = g.tree.Committed().Largest(), false
 	g.need.reset(tx.DB().Info().PageSize)
 	g.batch.Reset()
-	g.mints, g.writes, g.deletes, g.last = 0, 0, 0, nil
+	g.mints, g.writes, g.deletes, g.moves, g.last = 0, 0, 0, 0, nil
 	return nil
 }
 

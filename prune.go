@@ -45,10 +45,11 @@ const (
 //
 // It works in a store that has reached Options.MaxSize, and on a full disk. A
 // deletion needs free pages too, as pages are never changed in place: about 20 for
-// a lone job. A file of 1 MiB or more keeps 64 pages in reserve for that (fewer,
-// and from a smaller size on, where MaxSize is near), which the first deletion
-// that does not fit is given. Until there is room for the reserve again, all other
-// writes fail with ErrFull. When a transaction of many jobs does not fit, Prune
+// a lone job. So a write that is no deletion fails with ErrFull when it would leave
+// fewer than 64 free pages in a file of 1 MiB or more (fewer, and from a smaller size
+// on, where MaxSize is near), or, in a store that ever had jobs of more than a quarter
+// of a page, no run of free pages eight times as long as the largest of them (or twice
+// as long as all that is stored, if that is less). When a transaction of many jobs does not fit, Prune
 // goes on with one job at a time and then with more, as pages become free. What
 // keeps pages from becoming free is a Backup that is under way. The file does not
 // shrink; Compact does that.

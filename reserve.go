@@ -10,14 +10,15 @@ import (
 // write some before those that it frees can be used: about 20 for a lone job, one
 // of each tree from leaf to root, and with large jobs the leaf that it is in, which
 // holds up to three others, and one beside it with up to four. So a write that is no
-// deletion fails with ErrFull when it would leave less than that.
+// deletion fails with ErrFull when it would leave less than that: with large jobs,
+// two runs of free pages as long as the longest leaf, one for a deletion and one to
+// make the next such run with.
 const (
 	reservePages = 64
 	// reserveFrom is the size from which on a file has a reserve.
 	reserveFrom = 1 << 20
 
-	leafJobs  = 4 // how many jobs a leaf of more than one page holds at most
-	mergeJobs = 2*leafJobs - 1
+	leafJobs = 4 // how many jobs a leaf of more than one page holds at most
 )
 
 // A need is what a group is going to write, as far as the nodes that bbolt has in
@@ -102,8 +103,22 @@ func (g *group) makeRoom(tx *bbolt.Tx) error {
 	if g.deletes > 0 {
 		room.Pages += 4 * nodes
 	}
-	if g.deletes == g.writes {
-		return file.MakeRoom(tx, room)
+	job, used := 0, 0
+	if n.isLarge(g.largest) {
+		// There is no more to write anew than there is.
+		stats := file.DB.Stats()
+		used = int(g.tree.Committed().Size())/n.pageSize - stats.FreePageN - stats.PendingPageN + n.runs
+		job = n.pagesOf(g.largest)
+	}
+	leaf := min(leafJobs*job, used)
+	room.WishRun = 2 * leaf
+	if g.deletes+g.moves == g.writes {
+		if g.deletes > 1 {
+			room.KeepRun = leaf // a single one can do with less
+		}
+		tight, err := file.MakeRoom(tx, room)
+		g.store.tight.Store(tight)
+		return err
 	}
 	limit, from := g.store.options.MaxSize, int64(reserveFrom)
 	if limit > 0 {
@@ -115,13 +130,8 @@ func (g *group) makeRoom(tx *bbolt.Tx) error {
 			room.Keep = min(room.Keep, int(limit/8)/n.pageSize)
 		}
 	}
-	if n.isLarge(g.largest) {
-		// There is no more to write anew than there is.
-		stats := file.DB.Stats()
-		used := int(g.tree.Committed().Size())/n.pageSize - stats.FreePageN - stats.PendingPageN + n.runs
-		job := n.pagesOf(g.largest)
-		room.Keep += min(mergeJobs*job, used)
-		room.KeepRun = min(leafJobs*job, used)
-	}
-	return file.MakeRoom(tx, room)
+	room.Keep += 2 * leaf
+	room.KeepRun = 2 * leaf
+	_, err := file.MakeRoom(tx, room)
+	return err
 }

@@ -5,15 +5,12 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
 	"github.com/jobstore/jobstore"
 )
@@ -43,68 +40,85 @@ func fullStore(t require.TestingT, s *jobstore.Store, next func() int) (jobs []s
 	return jobs
 }
 
+// pick returns one of several.
+func pick[T any](rng *rand.Rand, of ...T) T { return of[rng.IntN(len(of))] }
+
 // A full store can be emptied: whatever the sizes of its jobs, and in whatever order
 // they are deleted.
 func TestFullStoreCanBeEmptied(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		dir, err := os.MkdirTemp("", "jobstore-test-")
-		require.NoError(t, err)
-		defer func() { _ = os.RemoveAll(dir) }()
-		path := filepath.Join(dir, "jobs.db")
-		maxSize := int64(rapid.SampledFrom([]int{512, 1 << 10, 4 << 10, 16 << 10}).Draw(t, "MaxSize in KiB")) << 10
-		options := &jobstore.Options{NoSync: true, MaxSize: maxSize}
-		s, err := jobstore.Open(path, options)
-		require.NoError(t, err)
-		largest := min(int(maxSize)/8, 1<<20)
-		sizes := rapid.SliceOfN(rapid.IntRange(0, largest), 1, 6).Draw(t, "sizes")
-		rng := rand.New(rand.NewPCG(1, rapid.Uint64().Draw(t, "seed")))
-		spread := rapid.SampledFrom([]int{1, 100, 20000}).Draw(t, "spread")
-		for round := range 2 {
-			jobs := fullStore(t, s, func() int { return sizes[rng.IntN(len(sizes))] + rng.IntN(spread) })
-			if round == 0 && rapid.Bool().Draw(t, "open again") {
-				require.NoError(t, s.Close())
-				s, err = jobstore.Open(path, options)
-				require.NoError(t, err)
-			}
-			switch rapid.SampledFrom([]string{"random", "smallest first", "largest first", "as created", "last first"}).Draw(t, "order") {
-			case "random":
-				rng.Shuffle(len(jobs), func(i, j int) { jobs[i], jobs[j] = jobs[j], jobs[i] })
-			case "smallest first":
-				slices.SortStableFunc(jobs, func(a, b sizedJob) int { return cmp.Compare(a.size, b.size) })
-			case "largest first":
-				slices.SortStableFunc(jobs, func(a, b sizedJob) int { return cmp.Compare(b.size, a.size) })
-			case "last first":
-				slices.Reverse(jobs)
-			}
-			atOnce := rapid.SampledFrom([]int{1, 1, 3, 1000}).Draw(t, "at once")
-			left := len(jobs)
-			for len(jobs) > 0 {
-				if len(jobs) < 200 && rapid.IntRange(0, 40).Draw(t, "prune") == 0 {
-					n, err := s.Prune(context.Background(), jobstore.PruneOptions{Before: time.Now().Add(time.Hour)})
-					require.NoError(t, err, "%d left", len(jobs))
-					require.EqualValues(t, len(jobs), n)
-					jobs = nil
-					break
-				}
-				var ids []jobstore.ID
-				for _, j := range jobs[:min(atOnce, len(jobs))] {
-					ids = append(ids, j.id)
-				}
-				n, err := s.Delete(context.Background(), ids...)
-				require.NoError(t, err, "%d left of %d", len(jobs), left)
-				require.Equal(t, len(ids), n)
-				jobs = jobs[len(ids):]
-			}
-			info, err := os.Stat(path)
-			require.NoError(t, err)
-			require.LessOrEqual(t, info.Size(), maxSize)
+	trials := 12
+	if testing.Short() {
+		trials = 3
+	}
+	for seed := range uint64(trials) {
+		rng := rand.New(rand.NewPCG(7, seed))
+		sizes := make([]int, 1+rng.IntN(6))
+		maxSize := pick(rng, 512, 1<<10, 4<<10, 8<<10) << 10
+		for i := range sizes {
+			sizes[i] = rng.IntN(pick(rng, 100, maxSize/300, min(maxSize/16, 1<<20)))
 		}
-		for problem, err := range s.Check(context.Background()) {
+		spread := pick(rng, 1, 100, 20000)
+		t.Run(fmt.Sprintf("%d: %d bytes, jobs of %v+%d", seed, maxSize, sizes, spread), func(t *testing.T) {
+			path := storePath(t)
+			options := &jobstore.Options{NoSync: true, MaxSize: int64(maxSize)}
+			for range 2 {
+				s := openStore(t, path, options)
+				jobs := fullStore(t, s, func() int { return pick(rng, sizes...) + rng.IntN(spread) })
+				if pick(rng, true, false) {
+					closeStore(t, s)
+					s = openStore(t, path, options)
+				}
+				empty(t, s, jobs, rng)
+				closeStore(t, s)
+				require.LessOrEqual(t, fileSize(t, path), int64(maxSize))
+				requireSound(t, path)
+			}
+		})
+	}
+}
+
+// The smallest jobs of a full store are deleted first, so that each deletion writes
+// the large ones beside it anew.
+func TestFullStoreSmallestFirst(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	s := openStore(t, storePath(t), &jobstore.Options{NoSync: true, MaxSize: 16 << 20})
+	jobs := fullStore(t, s, func() int { return pick(rng, 6, 11463, 294318, 20) })
+	slices.SortStableFunc(jobs, func(a, b sizedJob) int { return cmp.Compare(a.size, b.size) })
+	for i, j := range jobs {
+		_, err := s.Delete(t.Context(), j.id)
+		require.NoError(t, err, "%d of %d", i, len(jobs))
+	}
+}
+
+// empty deletes all jobs of a store, in an order that rng says.
+func empty(t *testing.T, s *jobstore.Store, jobs []sizedJob, rng *rand.Rand) {
+	t.Helper()
+	switch order := rng.IntN(5); order {
+	case 0:
+		rng.Shuffle(len(jobs), func(i, j int) { jobs[i], jobs[j] = jobs[j], jobs[i] })
+	case 1, 2:
+		slices.SortStableFunc(jobs, func(a, b sizedJob) int { return cmp.Compare(a.size, b.size) * (2*order - 3) })
+	case 3:
+		slices.Reverse(jobs)
+	}
+	atOnce := pick(rng, 1, 1, 3, 1000)
+	prune := rng.IntN(2 * len(jobs))
+	for count := len(jobs); len(jobs) > 0; {
+		if len(jobs) <= prune {
+			n, err := s.Prune(t.Context(), jobstore.PruneOptions{Before: time.Now().Add(time.Hour)})
 			require.NoError(t, err)
-			require.Fail(t, problem.String())
+			require.EqualValues(t, len(jobs), n)
+			return
 		}
-		require.NoError(t, s.Close())
-	})
+		var ids []jobstore.ID
+		for _, j := range jobs[:min(atOnce, len(jobs))] {
+			ids = append(ids, j.id)
+		}
+		n, err := s.Delete(t.Context(), ids...)
+		require.NoError(t, err, "%d left of %d", len(jobs), count)
+		require.Equal(t, len(ids), n)
+		jobs = jobs[len(ids):]
+	}
 }
 
 // Jobs of the largest size fill a store, with small ones around them, and can all be

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	bbolterrors "go.etcd.io/bbolt/errors"
@@ -39,7 +40,7 @@ type Options struct {
 
 	// MaxSize is the size in bytes that the file may not outgrow: a write that
 	// needs more fails with ErrFull. Zero is no limit. Deletions have room even
-	// then, from a reserve of 256 KiB (an eighth of MaxSize, if that is less).
+	// then: other writes leave what they need, which Prune says.
 	MaxSize int64
 
 	// OnceFor is how long CreateOnce remembers a key: at least a millisecond. Zero
@@ -104,6 +105,8 @@ type Store struct {
 	// pages. Close does not write the list then, so that the next Open finds
 	// them. It belongs to the writer, and to Close after that.
 	leaked bool
+	// tight is set when a deletion has left no long run of free pages.
+	tight atomic.Bool
 
 	snapshots snapshots
 
@@ -208,8 +211,13 @@ func (s *Store) Close() error {
 }
 
 func (s *Store) closeFile() error {
-	if s.writer != nil && !s.leaked && !s.file.Wrecked() {
-		s.writer.settle()
+	if s.writer != nil && !s.file.Wrecked() {
+		if !s.leaked {
+			s.writer.settle()
+		}
+		if err := s.file.TrimTail(); err != nil {
+			s.say(slog.LevelWarn, "jobstore: what the file has grown too far was not given back", "path", s.path, "error", err)
+		}
 	}
 	return s.translate(s.file.Close())
 }
@@ -254,11 +262,15 @@ func (s *Store) readable(ctx context.Context) error {
 
 // translate turns the errors of the packages underneath into ours.
 func (s *Store) translate(err error) error {
+	if s.file != nil {
+		err = s.file.Explain(err)
+	}
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, record.ErrDamaged), errors.Is(err, index.ErrDamaged),
-		errors.Is(err, index.ErrFormat), errors.Is(err, bbolterrors.ErrInvalidMapping):
+	case errors.Is(err, bbolterrors.ErrInvalidMapping):
+		return fmt.Errorf("jobstore: %s: %w", s.path, boltfile.ErrUnmapped)
+	case errors.Is(err, record.ErrDamaged), errors.Is(err, index.ErrDamaged), errors.Is(err, index.ErrFormat):
 		err = fmt.Errorf("%w: %v", ErrCorrupt, err)
 	case errors.Is(err, bbolterrors.ErrDatabaseNotOpen):
 		return ErrClosed
@@ -279,7 +291,12 @@ func ofFile(err error) error {
 	} {
 		if errors.Is(err, e.theirs) {
 			detail := strings.TrimPrefix(err.Error(), e.theirs.Error())
-			return fmt.Errorf("%w%s", e.ours, detail)
+			ours := fmt.Errorf("%w%s", e.ours, detail)
+			var errno syscall.Errno
+			if errors.As(err, &errno) {
+				return systemError{ours, errno}
+			}
+			return ours
 		}
 	}
 	return err

@@ -73,17 +73,27 @@ func newJob(id jobstore.ID) *jobstore.Job {
 	return &jobstore.Job{ID: id, Kind: jobstore.KindVideo, Status: jobstore.StatusQueued, Input: "s3://bucket/a.mov"}
 }
 
-// A gate is a clock that the writer of a store stands still at while it is
-// shut, so that what a test queues meanwhile is taken together afterwards.
+// A gate is what a commit of a store stands still at while it is shut, so that what
+// a test queues meanwhile is taken together afterwards.
 type gate struct {
-	shut atomic.Pointer[chan struct{}]
+	clock bool // whether it stands still at the clock instead
+	shut  atomic.Pointer[chan struct{}]
 }
 
-func (g *gate) Now() time.Time {
+func (g *gate) options() *jobstore.Options {
+	return &jobstore.Options{NoSync: true, OnCommit: func(jobstore.Commit) { g.wait(false) }, Now: func() time.Time {
+		g.wait(true)
+		return time.UnixMilli(1711900000000)
+	}}
+}
+
+func (g *gate) wait(clock bool) {
+	if clock != g.clock {
+		return
+	}
 	if shut := g.shut.Load(); shut != nil {
 		<-*shut
 	}
-	return time.UnixMilli(1711900000000)
 }
 
 // close shuts the gate and returns what opens it.
@@ -102,7 +112,7 @@ func withGate(t *testing.T, fn func(t *testing.T, s *jobstore.Store, g *gate)) {
 	path := storePath(t)
 	synctest.Test(t, func(t *testing.T) {
 		g := &gate{}
-		fn(t, openStore(t, path, &jobstore.Options{NoSync: true, Now: g.Now}), g)
+		fn(t, openStore(t, path, g.options()), g)
 	})
 }
 

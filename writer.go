@@ -312,11 +312,11 @@ func (w *writer) tryCommit(ops []*operation) error {
 		for _, op := range ops {
 			op.err = nil
 		}
-		_ = boltfile.Guard(tx.Rollback)
+		_ = w.store.file.Rollback(tx)
 		return fmt.Errorf("%w (%w)", w.store.translate(err), errSpoiled)
 	}
 	if w.group.writes == 0 {
-		return w.store.translate(boltfile.Guard(tx.Rollback))
+		return w.store.translate(w.store.file.Rollback(tx))
 	}
 	err = w.end(tx)
 	w.publish()
@@ -340,14 +340,16 @@ func (w *writer) end(tx *bbolt.Tx) error {
 		return nil
 	}
 	if panicked {
-		_ = boltfile.Guard(tx.Rollback)
+		// The pages that it took are in no list any more.
+		w.store.leaked = true
+		_ = w.store.file.Rollback(tx)
 	}
 	switch committed := w.isCommitted(id); {
 	case committed:
 	case panicked: // at a damaged page, which the others of the group may not need
 		return fmt.Errorf("%w (%w)", w.store.translate(err), errSpoiled)
-	case boltfile.OutOfRoom(err):
-		return fmt.Errorf("%w: %v", ErrFull, err)
+	case boltfile.OutOfRoom(err): // beyond what was looked at, or on a disk that promises no room
+		return w.store.translate(fmt.Errorf("%w: %w", boltfile.ErrFull, err))
 	}
 	failure := fmt.Errorf("%w: %v", ErrCommitUnknown, err)
 	w.failure.Store(&failure)
@@ -409,6 +411,9 @@ func (w *writer) settle() {
 		return
 	}
 	err := boltfile.Guard(func() error {
+		if err := s.file.MakeRoomForFreelist(); err != nil {
+			return err
+		}
 		return s.file.Seal(func(db *bbolt.DB) error {
 			err := db.Update(func(tx *bbolt.Tx) error {
 				if err := w.group.begin(tx); err != nil {

@@ -3,6 +3,7 @@ package boltfile
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"runtime/debug"
 	"strings"
@@ -26,7 +27,21 @@ var (
 
 	// ErrFull is returned when the file cannot grow.
 	ErrFull = errors.New("no room to grow the file")
+
+	// ErrUnmapped is returned when the memory map was lost: it could not grow, and
+	// bbolt had given it up before it tried. The file itself is sound.
+	ErrUnmapped = errors.New("the memory map of the file could not grow and is lost: it has to be opened again")
 )
+
+// A fault is what the memory map did not give.
+type fault struct {
+	address uintptr
+	reason  string
+}
+
+func (f fault) Error() string { return ErrDamaged.Error() + ": " + f.reason }
+
+func (fault) Unwrap() error { return ErrDamaged }
 
 func damagedf(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrDamaged, fmt.Sprintf(format, args...))
@@ -37,11 +52,42 @@ func damagedf(format string, args ...any) error {
 func Guard(fn func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
-		if r := recover(); r != nil {
+		r := recover()
+		if f, ok := r.(interface{ Addr() uintptr }); ok {
+			err = fault{f.Addr(), fmt.Sprint(r)}
+		} else if r != nil {
 			err = damagedf("%v", r)
 		}
 	}()
 	return fn()
+}
+
+// Explain returns the error of the disk, if that is why the memory map did not give
+// what was read from it, and err otherwise.
+func (f *File) Explain(err error) error {
+	var at fault
+	if !errors.As(err, &at) || f.Wrecked() {
+		return err
+	}
+	found := err
+	_ = Guard(func() error {
+		tx, err := f.Begin(false) // or the map may change
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }()
+		info := f.DB.Info()
+		if at.address < info.Data || at.address-info.Data >= uintptr(tx.Size()) {
+			return nil
+		}
+		number := int64(at.address-info.Data) / int64(info.PageSize)
+		page := make([]byte, info.PageSize)
+		if _, err := f.file.ReadAt(page, number*int64(info.PageSize)); err != nil && !errors.Is(err, io.EOF) {
+			found = fmt.Errorf("page %d: %w", number, WithoutPath(err))
+		}
+		return nil
+	})
+	return found
 }
 
 // OutOfRoom reports whether err says that the file cannot grow. bbolt keeps
@@ -78,8 +124,10 @@ func ours(err error) error {
 		return nil
 	case errors.Is(err, bbolterrors.ErrTimeout):
 		return ErrLocked
+	case errors.Is(err, bbolterrors.ErrInvalidMapping):
+		return ErrUnmapped
 	case errors.As(err, &damage), errors.Is(err, bbolterrors.ErrInvalid), errors.Is(err, bbolterrors.ErrChecksum),
-		errors.Is(err, bbolterrors.ErrVersionMismatch), errors.Is(err, bbolterrors.ErrInvalidMapping):
+		errors.Is(err, bbolterrors.ErrVersionMismatch):
 		return damagedf("%v", err)
 	}
 	return WithoutPath(err)

@@ -19,8 +19,8 @@ type Room struct {
 	About int // how many of both it is likely to come to
 
 	// Keep is how many pages must be left, free or past the last one in use, and
-	// KeepRun how many of them in one run.
-	Keep, KeepRun int
+	// KeepRun how many of them in one run. WishRun is how many should be.
+	Keep, KeepRun, WishRun int
 }
 
 // Steps by which the file grows: it doubles at first.
@@ -42,10 +42,12 @@ type roomKeeper struct {
 // MakeRoom sees to it that tx can be committed. It fails with ErrFull when there is
 // no room, when the memory map cannot grow, or when nobody can tell whether there is
 // room as a page is damaged; tx must be rolled back then.
-func (f *File) MakeRoom(tx *bbolt.Tx, r Room) error {
+//
+// Tight says that not as many pages in one run will be left as were wished for.
+func (f *File) MakeRoom(tx *bbolt.Tx, r Room) (tight bool, err error) {
 	info, err := f.file.Stat()
 	if err != nil {
-		return WithoutPath(err)
+		return false, WithoutPath(err)
 	}
 	keeper, size, pageSize := &f.room, info.Size(), int64(f.DB.Info().PageSize)
 	end := tx.Size() / pageSize
@@ -59,11 +61,11 @@ func (f *File) MakeRoom(tx *bbolt.Tx, r Room) error {
 	stats := f.DB.Stats()
 	certain := r.Runs + max(0, r.Pages-stats.FreePageN)
 	free := stats.FreePageN + stats.PendingPageN
-	want := max(certain+r.KeepRun, r.About+r.Keep-free)
+	want := max(certain+max(r.KeepRun, r.WishRun), r.About+r.Keep-free)
 	var full error
 	if tail() < want {
 		if size, full, err = f.grow(size, (end+1+int64(want))*pageSize, pageSize); err != nil {
-			return err
+			return false, err
 		}
 	}
 	keeper.size = size
@@ -79,16 +81,43 @@ func (f *File) MakeRoom(tx *bbolt.Tx, r Room) error {
 	switch {
 	case room >= want:
 	case r.Keep > 0 && room+free-r.About < r.Keep,
-		r.KeepRun > 0 && room-certain < r.KeepRun && !keeper.hasRun(tx, int(end), r):
-		return full
+		r.KeepRun > 0 && room-certain < r.KeepRun && !keeper.hasRun(tx, int(end), r.About+r.KeepRun):
+		return false, full
 	case room < certain:
 		// The runs of free pages may do. If they do not, bbolt scans the file.
 		if err := f.proveAll(); err != nil {
-			return fmt.Errorf("%w, and whether the free pages would do cannot be told: %v", full, err)
+			return false, fmt.Errorf("%w, and whether the free pages would do cannot be told: %v", full, err)
 		}
 	}
+	tight = r.WishRun > 0 && room-certain < r.WishRun && !keeper.hasRun(tx, int(end), r.About+r.WishRun)
 	keeper.run -= r.About
-	return nil
+	return tight, nil
+}
+
+// sealPages is more than what the commit that comes with the list writes beside it.
+const sealPages = 32
+
+// MakeRoomForFreelist sees to it that Seal has room for the list of free pages and for
+// a few pages more.
+func (f *File) MakeRoomForFreelist() error {
+	tx, err := f.Begin(true)
+	if err != nil {
+		return err
+	}
+	stats := f.DB.Stats()
+	pages := (stats.FreePageN+stats.PendingPageN+2)*8/f.DB.Info().PageSize + 1
+	_, err = f.MakeRoom(tx, Room{Pages: sealPages, Runs: pages, About: pages})
+	return errors.Join(err, f.Rollback(tx))
+}
+
+// Rollback ends tx, and scans nothing. A panic in there leaves the engine's locks
+// held.
+func (f *File) Rollback(tx *bbolt.Tx) error {
+	err := Guard(tx.Rollback)
+	if errors.Is(err, ErrDamaged) {
+		f.wrecked.Store(true)
+	}
+	return err
 }
 
 // grow makes the file at least need bytes long, or as long as it may be, in which
@@ -186,22 +215,25 @@ func mapSize(size int64) int64 {
 	return mapped
 }
 
-// hasRun reports whether r leaves a run of free pages of the length that it has to
-// keep. Free pages are taken from the start of a run, so that each that is written
-// shortens the longest run by one at most.
-func (k *roomKeeper) hasRun(tx *bbolt.Tx, end int, r Room) bool {
-	if k.run-r.About < r.KeepRun && k.runIn != tx.ID() {
+// hasRun reports whether there is a run of so many free pages. They are taken from
+// the start of a run, so that each that is written shortens the longest run by one at
+// most.
+func (k *roomKeeper) hasRun(tx *bbolt.Tx, end, pages int) bool {
+	if k.run < pages && k.runIn != tx.ID() {
 		k.run, k.runIn = longestRun(tx, end), tx.ID()
 	}
-	return k.run-r.About >= r.KeepRun
+	return k.run >= pages
 }
 
 func longestRun(tx *bbolt.Tx, end int) (longest int) {
 	run := 0
 	for id := 2; id < end; id++ {
 		page, err := tx.Page(id)
-		if err != nil || page == nil || page.Type != "free" {
-			run = 0
+		if err != nil || page == nil {
+			return longest
+		}
+		if page.Type != "free" {
+			id, run = id+page.OverflowCount, 0
 			continue
 		}
 		run++
@@ -212,7 +244,8 @@ func longestRun(tx *bbolt.Tx, end int) (longest int) {
 
 // Divide returns the page from which on all pages that stand alone would have room
 // in the free pages ahead of it.
-func Divide(tx *bbolt.Tx) (from uint64) {
+// first is the first free page.
+func Divide(tx *bbolt.Tx) (from, first uint64) {
 	last := int(tx.Size())/tx.DB().Info().PageSize - 1
 	kind := func(id int) (free, alone bool) {
 		page, err := tx.Page(id)
@@ -230,6 +263,9 @@ func Divide(tx *bbolt.Tx) (from uint64) {
 		for ; room == 0 && low < high; low++ {
 			if free, _ := kind(low); free {
 				room++
+				if first == 0 {
+					first = uint64(low)
+				}
 			}
 		}
 		if room == 0 {
@@ -237,5 +273,5 @@ func Divide(tx *bbolt.Tx) (from uint64) {
 		}
 		room--
 	}
-	return uint64(high + 1)
+	return uint64(high + 1), first
 }
