@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/bbolt"
@@ -21,6 +22,29 @@ func openDB(t *testing.T) *bbolt.DB {
 	return db
 }
 
+// layoutOf returns what tx knows of its file, and the file as it is mapped.
+func layoutOf(tx *bbolt.Tx) (file []byte, l page.Layout) {
+	info := tx.DB().Info()
+	start := *(*unsafe.Pointer)(unsafe.Pointer(&info.Data))
+	return unsafe.Slice((*byte)(start), tx.Size()), page.Layout{
+		PageSize: info.PageSize,
+		Pages:    uint64(tx.Size()) / uint64(info.PageSize),
+		Root:     uint64(tx.Cursor().Bucket().Root()),
+		Freelist: page.NoFreelist,
+	}
+}
+
+func anything([][]byte) page.Content { return page.Anything }
+
+// scanned returns what a scan of the file of tx proves.
+func scanned(t require.TestingT, tx *bbolt.Tx) *page.Proven {
+	file, l := layoutOf(tx)
+	proven := &page.Proven{}
+	_, err := page.Scan(file, l, proven, anything)
+	require.NoError(t, err)
+	return proven
+}
+
 // Every walk gives what bbolt's own cursor gives, on trees of one inline page to
 // several levels, with values that take many pages and keys that were deleted.
 func TestCursorWalksAsBbolts(t *testing.T) {
@@ -29,14 +53,14 @@ func TestCursorWalksAsBbolts(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		write(rt, db, name)
 		err := db.View(func(tx *bbolt.Tx) error {
-			root := page.Root(tx, &page.Checked{})
-			outer, ok := root.Bucket([]byte("outer"))
+			root := page.Root(tx, scanned(rt, tx))
+			outer, ok := root.Bucket([]byte("outer"), page.Content{Buckets: true})
 			require.True(rt, ok)
-			bucket, ok := outer.Bucket(name)
+			bucket, ok := outer.Bucket(name, page.Anything)
 			require.True(rt, ok)
 			walk(rt, bucket.Cursor(), tx.Bucket([]byte("outer")).Bucket(name).Cursor())
 			lookUp(rt, &bucket, tx.Bucket([]byte("outer")).Bucket(name))
-			_, ok = outer.Bucket([]byte("none"))
+			_, ok = outer.Bucket([]byte("none"), page.Anything)
 			require.False(rt, ok)
 			return nil
 		})
@@ -151,8 +175,8 @@ func TestCursorTurnsRound(t *testing.T) {
 		return nil
 	}))
 	require.NoError(t, db.View(func(tx *bbolt.Tx) error {
-		root := page.Root(tx, &page.Checked{})
-		bucket, ok := root.Bucket([]byte("b"))
+		root := page.Root(tx, scanned(t, tx))
+		bucket, ok := root.Bucket([]byte("b"), page.Anything)
 		require.True(t, ok)
 		c := bucket.Cursor()
 		key, _ := c.Last()

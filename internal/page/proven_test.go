@@ -17,8 +17,8 @@ import (
 )
 
 // A page whose header, or the places in it, are damaged is refused when it is read,
-// or reads as it did before. Keys and values, and where the last one ends, are
-// checked by those who know them.
+// or reads as it did before, whether it is proven by a scan or when it is first read.
+// Values, and keys that begin no page, are proven by those who know them.
 func TestDamagedPages(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pages.db")
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{NoSync: true})
@@ -35,7 +35,7 @@ func TestDamagedPages(t *testing.T) {
 	require.NoError(t, db.Close())
 	file, err := os.ReadFile(path)
 	require.NoError(t, err)
-	want, err := keysOf(path)
+	want, err := keysOf(path, false)
 	require.NoError(t, err)
 	require.Len(t, want, 400)
 
@@ -54,19 +54,21 @@ func TestDamagedPages(t *testing.T) {
 		}
 		elements[at] ^= 1 << bit
 		require.NoError(t, os.WriteFile(path, damaged, 0o600))
-		got, err := keysOf(path)
-		if err != nil {
-			refused++
-			continue
+		for _, scan := range []bool{false, true} {
+			got, err := keysOf(path, scan)
+			if err != nil {
+				refused++
+				continue
+			}
+			require.True(t, slices.Equal(want, got), "page %d, byte %d, bit %d", id, at, bit)
 		}
-		require.True(t, slices.Equal(want, got), "page %d, byte %d, bit %d", id, at, bit)
 	}
 	require.NotZero(t, refused)
 }
 
 // keysOf walks a bucket, forward and then by seeks, and returns its keys. What a
 // cursor panics with is its error.
-func keysOf(path string) (keys []string, err error) {
+func keysOf(path string, scan bool) (keys []string, err error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true})
 	if err != nil {
 		return nil, err
@@ -82,16 +84,15 @@ func keysOf(path string) (keys []string, err error) {
 		return nil, err
 	}
 	defer func() { _ = tx.Rollback() }()
-	root := page.Root(tx, &page.Checked{})
-	bucket, ok := root.Bucket([]byte("bucket"))
-	if !ok {
-		return nil, fmt.Errorf("no bucket")
+	bucket, err := firstRead(tx, scan)
+	if err != nil {
+		return nil, err
 	}
 	c := bucket.Cursor()
 	for k, _ := c.First(); k != nil; k, _ = c.Next() {
 		keys = append(keys, string(k))
 	}
-	if err := lookUpAll(tx, keys); err != nil {
+	if err := lookUpAll(tx, keys, scan); err != nil {
 		return nil, err
 	}
 	for _, key := range keys {
@@ -105,11 +106,41 @@ func keysOf(path string) (keys []string, err error) {
 	return keys, nil
 }
 
+// firstRead returns the bucket of the test, of which nothing is proven but the root,
+// or all by a scan.
+func firstRead(tx *bbolt.Tx, scan bool) (b page.Bucket, err error) {
+	file, l := layoutOf(tx)
+	proven := &page.Proven{}
+	if scan {
+		if _, err := page.Scan(file, l, proven, anything); err != nil {
+			return b, err
+		}
+	}
+	root := page.Root(tx, proven)
+	if !scan {
+		root.ProveRoot(1)
+	}
+	number, ok := root.BucketRoot([]byte("bucket"))
+	if !ok {
+		return b, fmt.Errorf("no bucket")
+	}
+	b = root.Numbered(number, page.Anything)
+	if !scan {
+		b.ProveRoot(testHeight)
+	}
+	return b, nil
+}
+
+// testHeight is that of the tree that TestDamagedPages makes.
+const testHeight = 3
+
 // lookUpAll looks up keys as one who has not read a page of the file before, up and
 // down.
-func lookUpAll(tx *bbolt.Tx, keys []string) error {
-	root := page.Root(tx, &page.Checked{})
-	bucket, _ := root.Bucket([]byte("bucket"))
+func lookUpAll(tx *bbolt.Tx, keys []string, scan bool) error {
+	bucket, err := firstRead(tx, scan)
+	if err != nil {
+		return err
+	}
 	var all [][]byte
 	for _, key := range keys {
 		all = append(all, []byte(key))
@@ -127,8 +158,9 @@ func lookUpAll(tx *bbolt.Tx, keys []string) error {
 	return nil
 }
 
-// Around gives the whole leaf that a key belongs in, whether it is there or not.
-func TestAround(t *testing.T) {
+// ProveAround proves all entries of the leaf that a key belongs in, whether it is there
+// or not, and no others.
+func TestProveAround(t *testing.T) {
 	db := openDB(t)
 	require.NoError(t, db.Update(func(tx *bbolt.Tx) error {
 		b, err := tx.CreateBucket([]byte("bucket"))
@@ -139,23 +171,29 @@ func TestAround(t *testing.T) {
 		return nil
 	}))
 	require.NoError(t, db.View(func(tx *bbolt.Tx) error {
-		root := page.Root(tx, &page.Checked{})
-		bucket, ok := root.Bucket([]byte("bucket"))
-		require.True(t, ok)
 		for i := range 2001 {
 			key := fmt.Sprintf("key-%06d", i)
 			var around []string
-			for k, v := range bucket.Around([]byte(key)) {
+			content := page.Content{Entries: true, Late: true, Prove: func(k, v []byte) (uint32, error) {
 				require.Len(t, v, 50)
 				around = append(around, string(k))
-			}
+				return 0, nil
+			}}
+			root := page.Root(tx, scanned(t, tx))
+			bucket, ok := root.Bucket([]byte("bucket"), content)
+			require.True(t, ok)
+			bucket.ProveAround([]byte(key))
 			require.NotEmpty(t, around)
+			require.Less(t, len(around), 200)
 			if i > 0 {
 				require.LessOrEqual(t, around[0], key)
 			}
 			if i%2 == 0 && i < 2000 {
 				require.Contains(t, around, key)
 			}
+			proven := len(around)
+			bucket.ProveAround([]byte(key))
+			require.Len(t, around, proven, "the entries are proven once")
 		}
 		return nil
 	}))

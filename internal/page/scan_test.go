@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -13,7 +14,7 @@ import (
 )
 
 // layoutOf returns what the meta pages of a closed file say.
-func layoutOf(t *testing.T, db *bbolt.DB, free uint64) (l Layout) {
+func layoutOfFile(t *testing.T, db *bbolt.DB, free uint64) (l Layout) {
 	require.NoError(t, db.View(func(tx *bbolt.Tx) error {
 		l = Layout{
 			PageSize: db.Info().PageSize,
@@ -26,9 +27,22 @@ func layoutOf(t *testing.T, db *bbolt.DB, free uint64) (l Layout) {
 	return l
 }
 
-// verifyFile makes a file by a random history, and returns it as a crash leaves
+// scanFile scans a file, and checks its list of free pages if it has one. Whatever it
+// finds is a Damage.
+func scanFile(file []byte, l Layout) error {
+	scanned, err := Scan(file, l, &Proven{}, func([][]byte) Content { return Anything })
+	if err == nil && l.Freelist != NoFreelist {
+		err = scanned.CheckList(file, l)
+	}
+	if err != nil && !errors.As(err, &Damage{}) {
+		panic(err)
+	}
+	return err
+}
+
+// scannedFile makes a file by a random history, and returns it as a crash leaves
 // it and as a clean close does.
-func verifyFile(t *testing.T, seed uint64, keys int) (file []byte, unlisted, listed Layout) {
+func scannedFile(t *testing.T, seed uint64, keys int) (file []byte, unlisted, listed Layout) {
 	path := filepath.Join(t.TempDir(), "db")
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{NoSync: true, NoFreelistSync: true})
 	require.NoError(t, err)
@@ -60,21 +74,21 @@ func verifyFile(t *testing.T, seed uint64, keys int) (file []byte, unlisted, lis
 			return nil
 		}))
 	}
-	unlisted = layoutOf(t, db, NoFreelist)
+	unlisted = layoutOfFile(t, db, NoFreelist)
 	crash, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.NoError(t, Verify(bytes.NewReader(crash), unlisted))
+	require.NoError(t, scanFile(crash, unlisted))
 
 	db.NoFreelistSync = false
 	require.NoError(t, db.Update(func(*bbolt.Tx) error { return nil }))
-	listed = layoutOf(t, db, 0)
+	listed = layoutOfFile(t, db, 0)
 	require.NoError(t, db.Close())
 	file, err = os.ReadFile(path)
 	require.NoError(t, err)
 	for id := uint64(2); id < listed.Pages; id++ {
 		if head := file[id*uint64(listed.PageSize):]; head[8] == freelistFlag && uint64(head[0])|uint64(head[1])<<8|uint64(head[2])<<16 == id {
 			listed.Freelist = id // the last one that was written is not told from older ones; tried below
-			if Verify(bytes.NewReader(file), listed) == nil {
+			if scanFile(file, listed) == nil {
 				return file, unlisted, listed
 			}
 		}
@@ -84,16 +98,16 @@ func verifyFile(t *testing.T, seed uint64, keys int) (file []byte, unlisted, lis
 }
 
 // What bbolt writes is sound, whatever was put and deleted.
-func TestVerifySound(t *testing.T) {
+func TestScanSound(t *testing.T) {
 	for seed := range uint64(4) {
-		file, _, listed := verifyFile(t, seed, 50+int(seed)*40)
-		require.NoError(t, Verify(bytes.NewReader(file), listed))
+		file, _, listed := scannedFile(t, seed, 50+int(seed)*40)
+		require.NoError(t, scanFile(file, listed))
 	}
 }
 
-// Damage never makes Verify panic, and a page number that was changed is noticed.
-func TestVerifyDamage(t *testing.T) {
-	file, _, listed := verifyFile(t, 1, 400)
+// Damage never makes Scan panic, and a page number that was changed is noticed.
+func TestScanDamage(t *testing.T) {
+	file, _, listed := scannedFile(t, 1, 400)
 	rng := rand.New(rand.NewPCG(1, 1))
 	noticed := 0
 	const trials = 1000
@@ -104,7 +118,7 @@ func TestVerifyDamage(t *testing.T) {
 		at += rng.IntN(256)
 		b[at] ^= 1 << rng.IntN(8)
 		for _, l := range []Layout{listed, {listed.PageSize, listed.Pages, listed.Root, NoFreelist}} {
-			if Verify(bytes.NewReader(b), l) != nil {
+			if scanFile(b, l) != nil {
 				noticed++
 			}
 		}
