@@ -53,6 +53,9 @@ func CheckMeta(f *os.File) (*Meta, error) {
 		return nil, err
 	}
 	size := info.Size()
+	if size > maxMap {
+		return nil, damagedf("file of %d bytes is larger than can be mapped", size)
+	}
 	first, err := ReadMeta(f, 0)
 	if err != nil {
 		return nil, err

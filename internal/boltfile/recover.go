@@ -19,6 +19,9 @@ func (f *File) prove(file *os.File, m *Meta) error {
 			for _, id := range ids {
 				f.Proven.SetFree(id)
 			}
+			for i := range uint64(page.ListPages(len(ids), int(m.PageSize))) {
+				f.Proven.SetFree(m.Freelist + i) // the first commit gives it up
+			}
 			f.state, f.sealed = s.state, true
 			return nil
 		}

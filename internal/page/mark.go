@@ -33,6 +33,13 @@ func (b *Bucket) Mark(old uint64, oldHeight uint8, key []byte) (height uint8) {
 		written, replaced = without(written, replaced), without(replaced, written)
 		for _, id := range written {
 			b.proven.Set(id, h)
+			if h > 1 {
+				continue
+			}
+			n := b.page(id)
+			for i := range len(n.b)/b.pageSize - 1 {
+				b.proven.Set(id+1+uint64(i), led)
+			}
 		}
 		if h > 1 {
 			written, replaced = b.children(written), b.children(replaced)

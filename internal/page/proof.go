@@ -84,10 +84,8 @@ func (b *Bucket) prove(n *node, id uint64, height uint8, low, high []byte) {
 	if n.leaf != (height == 1) {
 		damaged("page %d is a leaf where a branch should be, or a branch where a leaf should be", id)
 	}
-	if !n.leaf {
-		b.proven.branch.Lock()
-		defer b.proven.branch.Unlock()
-	}
+	b.proven.proving.Lock()
+	defer b.proven.proving.Unlock()
 	switch is := b.proven.Height(id); {
 	case is == height:
 		return // somebody else was faster
@@ -97,16 +95,31 @@ func (b *Bucket) prove(n *node, id uint64, height uint8, low, high []byte) {
 		damaged("page %d is led to, but it is free: it is of an earlier commit", id)
 	}
 	n.verify(id, b.pageSize, low, high)
+	if b.proven.get(id) != led {
+		b.claim(id, id) // a root, to which no branch leads
+	}
 	if n.leaf {
 		n.verifyEntries(id, &b.content, b.content.Late, nil)
+		for i := range len(n.b)/b.pageSize - 1 {
+			b.claim(id, id+1+uint64(i))
+		}
 	} else {
 		for i := range n.count {
-			if child := n.child(i); !b.proven.claim(child) {
-				damaged("page %d leads to page %d, which is free, or to which another page leads", id, child)
-			}
+			b.claim(id, n.child(i))
 		}
 	}
 	b.proven.Set(id, height)
+}
+
+// claim notes that a page is one that the page with this number leads to or goes on in.
+// No other may claim it.
+func (b *Bucket) claim(id, page uint64) {
+	if page >= uint64(len(b.file)/b.pageSize) {
+		damaged("page %d leads to page %d, which is past the last", id, page)
+	}
+	if !b.proven.claim(page) {
+		damaged("page %d leads to page %d, which is free, or to which another page leads", id, page)
+	}
 }
 
 // verify checks that the keys and values of a page lie behind its elements without

@@ -16,16 +16,16 @@ import (
 //
 // It may be used by several goroutines. The zero value knows nothing.
 type Proven struct {
-	mu     sync.Mutex // held to write
-	branch sync.Mutex // held to prove a branch
-	chunks atomic.Pointer[[]*chunk]
+	mu      sync.Mutex // held to write
+	proving sync.Mutex // held to prove a page
+	chunks  atomic.Pointer[[]*chunk]
 	// scanned says that every page that is in use was proven, so that any other
 	// is free.
 	scanned atomic.Bool
 }
 
 // A chunk has four bits for each of some pages: 0 for a page of which nothing is known,
-// led for one that a proven branch leads to, the height of one that was proven, or
+// led for one that a proven page leads to or goes on in, the height of one that was proven, or
 // free. Chunks are made as pages are read, so that memory follows
 // what is there and not what the file says of itself.
 type chunk [chunkPages / 8]atomic.Uint32

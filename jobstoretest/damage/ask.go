@@ -182,6 +182,7 @@ func (x *exam) list(w walk) {
 		q.Limit = jobstore.MaxLimit
 	}
 	a := x.compare(w, "list")
+	a.anywhere = w.query.Before != "" && w.query.Limit != 0 && x.optional(w.want) > 0
 	for {
 		page, err := x.store.List(ctx, q)
 		if err != nil {
@@ -198,6 +199,8 @@ func (x *exam) list(w walk) {
 				a.endPage(page, q.Limit)
 			} else if x.optional(w.want) == 0 {
 				a.end()
+			} else if least := min(q.Limit, len(w.want)-int(x.optional(w.want))); len(page.Jobs) < least {
+				x.bad(Short, "list %s: %d jobs, not %d", w, len(page.Jobs), least)
 			}
 			return
 		}
