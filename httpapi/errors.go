@@ -18,6 +18,7 @@ var statusOf = map[string]int{
 	"token_missing":          http.StatusUnauthorized,
 	"token_invalid":          http.StatusUnauthorized,
 	"read_only":              http.StatusForbidden,
+	"origin_not_allowed":     http.StatusForbidden,
 	"job_not_found":          http.StatusNotFound,
 	"not_found":              http.StatusNotFound,
 	"method_not_allowed":     http.StatusMethodNotAllowed,
@@ -27,6 +28,7 @@ var statusOf = map[string]int{
 	"body_too_large":         http.StatusRequestEntityTooLarge,
 	"url_too_long":           http.StatusRequestURITooLong,
 	"media_type_unsupported": http.StatusUnsupportedMediaType,
+	"misdirected_request":    http.StatusMisdirectedRequest,
 	"client_closed_request":  statusClientClosed,
 	"internal_error":         http.StatusInternalServerError,
 	"overloaded":             http.StatusServiceUnavailable,
@@ -64,6 +66,7 @@ func refusef(kind, format string, args ...any) error {
 
 var (
 	errNoResource = refusef("not_found", "there is nothing at this path")
+	errStopping   = refusef("unavailable", "the server is stopping")
 	errInternal   = &refusal{"internal_error", "something went wrong, see the server's log"}
 )
 

@@ -2,8 +2,8 @@ package httpapi
 
 import (
 	"bytes"
+	"context"
 	"errors"
-	"net/http"
 	"strings"
 	"time"
 
@@ -16,12 +16,11 @@ import (
 const importTimeout = 5 * time.Minute
 
 // put answers PUT /store/jobs.
-func (o *operator) put(x *exchange) error {
-	control := http.NewResponseController(x.ResponseWriter)
-	end := time.Now().Add(importTimeout)
-	_ = errors.Join(control.SetReadDeadline(end), control.SetWriteDeadline(end))
-
-	body, err := x.readBody("application/json", "application/x-ndjson")
+func (o *operator) put(w *response) error {
+	w.bodyEnd = time.Now().Add(importTimeout)
+	_ = w.control().SetWriteDeadline(w.bodyEnd)
+	w.expectMore()
+	body, err := w.readBody("application/json", "application/x-ndjson")
 	if err != nil {
 		return err
 	}
@@ -29,10 +28,11 @@ func (o *operator) put(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	if err := o.store.Put(x.request.Context(), jobs...); err != nil {
+	err = w.atStore(w.api.slots, func(ctx context.Context) error { return o.store.Put(ctx, jobs...) })
+	if err != nil {
 		return err
 	}
-	return x.replyJSON(struct {
+	return w.replyJSON(struct {
 		Imported int `json:"imported"`
 	}{len(jobs)})
 }

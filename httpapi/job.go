@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -10,22 +11,39 @@ import (
 )
 
 // get answers GET /jobs/{id}.
-func (a *api) get(x *exchange) error {
-	job, err := a.store.Get(x.request.Context(), x.jobID())
+func (a *api) get(w *response) error {
+	if _, err := w.parameters(); err != nil {
+		return err
+	}
+	job, err := w.loadJob(0)
 	if err != nil {
 		return err
 	}
-	x.replyJob(http.StatusOK, &job)
+	w.replyJob(http.StatusOK, &job)
 	return nil
 }
 
+// loadJob reads the job of the path, and takes memory for it and for what a change of
+// some bytes makes of it.
+func (w *response) loadJob(change int) (job jobstore.Job, err error) {
+	err = w.load(mostOfJob, func(ctx context.Context) (need int64, err error) {
+		job = jobstore.Job{} // that of a former try goes
+		job, err = w.api.store.Get(ctx, w.jobID())
+		return (&jobsBody{jobs: []jobstore.Job{job}}).need() + int64(change), err
+	})
+	return job, err
+}
+
 // create answers POST /jobs.
-func (a *api) create(x *exchange) error {
-	key, err := idempotencyKey(x.request.Header["Idempotency-Key"])
+func (a *api) create(w *response) error {
+	if _, err := w.parameters(); err != nil {
+		return err
+	}
+	key, err := idempotencyKey(w.request.Header["Idempotency-Key"])
 	if err != nil {
 		return err
 	}
-	fields, err := x.readObject("input", "kind", "options", "output", "metadata")
+	fields, err := w.readObject("input", "kind", "options", "output", "metadata")
 	if err != nil {
 		return err
 	}
@@ -34,29 +52,33 @@ func (a *api) create(x *exchange) error {
 		return err
 	}
 	status := http.StatusCreated
-	if key == "" {
-		err = a.store.Create(x.request.Context(), job)
-	} else {
-		var created bool
-		created, err = a.store.CreateOnce(x.request.Context(), key, job)
+	err = w.atStore(a.slots, func(ctx context.Context) error {
+		if key == "" {
+			return a.store.Create(ctx, job)
+		}
+		created, err := a.store.CreateOnce(ctx, key, job)
 		if !created {
 			status = http.StatusOK
 		}
 		if errors.Is(err, jobstore.ErrNotFound) {
 			err = refusef("job_not_found", "the job made with this Idempotency-Key has been deleted")
 		}
-	}
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	x.Header().Set("Location", a.jobsURL(x.request)+"/"+string(job.ID))
-	x.replyJob(status, job)
+	w.Header().Set("Location", a.jobsURL(w.request)+"/"+string(job.ID))
+	w.replyJob(status, job)
 	return nil
 }
 
 // update answers PATCH /jobs/{id}.
-func (a *api) update(x *exchange) error {
-	fields, err := x.readObject("status", "output", "error", "tasks", "metadata")
+func (a *api) update(w *response) error {
+	if _, err := w.parameters(); err != nil {
+		return err
+	}
+	fields, err := w.readObject("status", "output", "error", "tasks", "metadata")
 	if err != nil {
 		return err
 	}
@@ -64,39 +86,55 @@ func (a *api) update(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	job, err := a.store.Update(x.request.Context(), x.jobID(), change)
+	// What is told of a change that was made must not fail for want of memory, so
+	// that is taken first.
+	size := 0
+	for _, value := range fields {
+		size += len(value)
+	}
+	if _, err := w.loadJob(2 * size); err != nil {
+		return err
+	}
+	var job jobstore.Job
+	err = w.atStore(a.slots, func(ctx context.Context) error {
+		job, err = a.store.Update(ctx, w.jobID(), change)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	x.replyJob(http.StatusOK, &job)
+	w.replyJob(http.StatusOK, &job)
 	return nil
 }
 
 // delete answers DELETE /jobs/{id}.
-func (a *api) delete(x *exchange) error {
-	deleted, err := a.store.Delete(x.request.Context(), x.jobID())
+func (a *api) delete(w *response) error {
+	if _, err := w.parameters(); err != nil {
+		return err
+	}
+	err := w.atStore(a.slots, func(ctx context.Context) error {
+		deleted, err := a.store.Delete(ctx, w.jobID())
+		if err == nil && deleted == 0 {
+			err = jobstore.ErrNotFound
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	if deleted == 0 {
-		return jobstore.ErrNotFound
-	}
-	x.sendEmpty(http.StatusNoContent)
+	w.sendEmpty(http.StatusNoContent)
 	return nil
 }
 
 // jobID returns the ID in the path, which the store checks.
-func (x *exchange) jobID() jobstore.ID { return jobstore.ID(x.request.PathValue("id")) }
+func (w *response) jobID() jobstore.ID { return jobstore.ID(w.request.PathValue("id")) }
 
 // replyJob sends the whole of a job, its tasks included.
-func (x *exchange) replyJob(status int, job *jobstore.Job) {
+func (w *response) replyJob(status int, job *jobstore.Job) {
 	if job.Tasks == nil {
 		job.Tasks = json.RawMessage("[]")
 	}
-	body := newBuffer()
-	defer body.free()
-	body.b = job.AppendJSON(body.b)
-	x.reply(status, body)
+	w.replyJobs(status, &jobsBody{jobs: []jobstore.Job{*job}})
 }
 
 // idempotencyKey returns the key that a request was sent with, or "".

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"iter"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/jobstore/jobstore"
@@ -14,8 +13,9 @@ import (
 
 // Defaults of the Options of NewOperator, where they are not those of New.
 const (
-	DefaultMaxImport    = 32 << 20 // bytes of a body
-	DefaultMaxOperators = 8        // requests
+	DefaultMaxImport         = 32 << 20 // bytes of a body
+	DefaultMaxOperators      = 8        // requests
+	DefaultMaxOperatorMemory = 64 << 20 // bytes
 )
 
 // An operated store is what NewOperator needs of a jobstore.Store.
@@ -39,8 +39,10 @@ type operated interface {
 //	POST /store/check     reads the whole store, and tells what is wrong with it
 //	POST /store/prune     deletes old jobs
 //
-// Of nil options, MaxBody is DefaultMaxImport and MaxConcurrent is
-// DefaultMaxOperators. Whoever has the token can replace and delete every job.
+// Of nil options, MaxBody is DefaultMaxImport, MaxConcurrent is
+// DefaultMaxOperators and MaxMemory is DefaultMaxOperatorMemory. As checks and
+// prunes take long, they have slots of their own, half as many. Whoever has the
+// token can replace and delete every job.
 func NewOperator(s operated, opts *Options) http.Handler {
 	var options Options
 	if opts != nil {
@@ -52,7 +54,12 @@ func NewOperator(s operated, opts *Options) http.Handler {
 	if options.MaxConcurrent <= 0 {
 		options.MaxConcurrent = DefaultMaxOperators
 	}
-	a, o := newAPI(&options), &operator{s}
+	if options.MaxMemory <= 0 {
+		options.MaxMemory = DefaultMaxOperatorMemory
+	}
+	a := newAPI(&options)
+	a.memory = newMemory(options.MaxMemory, false)
+	o := &operator{store: s, long: make(slots, (options.MaxConcurrent+1)/2), pages: make(slots, 1)}
 	a.resource("/store/stats", a.guard, methods{http.MethodGet: o.stats})
 	a.resource("/store/count", a.guard, methods{http.MethodGet: o.count})
 	a.resource("/store/explain", a.guard, methods{http.MethodGet: o.explain})
@@ -64,7 +71,11 @@ func NewOperator(s operated, opts *Options) http.Handler {
 }
 
 // An operator has the handlers of NewOperator.
-type operator struct{ store operated }
+type operator struct {
+	store operated
+	long  slots // of checks and prunes
+	pages slots // of plans, each of which reads a page
+}
 
 // Stats are jobstore.Stats as JSON has them.
 type Stats struct {
@@ -91,40 +102,56 @@ func StatsOf(s jobstore.Stats) Stats {
 }
 
 // stats answers GET /store/stats.
-func (o *operator) stats(x *exchange) error {
-	stats, err := o.store.Stats(x.request.Context())
+func (o *operator) stats(w *response) error {
+	if _, err := w.parameters(); err != nil {
+		return err
+	}
+	var stats jobstore.Stats
+	err := w.atStore(w.api.slots, func(ctx context.Context) (err error) {
+		stats, err = o.store.Stats(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	return x.replyJSON(StatsOf(stats))
+	return w.replyJSON(StatsOf(stats))
 }
 
 // count answers GET /store/count.
-func (o *operator) count(x *exchange) error {
-	q, err := x.query()
+func (o *operator) count(w *response) error {
+	q, err := w.query()
 	if err != nil {
 		return err
 	}
-	n, err := o.store.Count(x.request.Context(), q)
+	var n int64
+	err = w.atStore(w.api.slots, func(ctx context.Context) (err error) {
+		n, err = o.store.Count(ctx, q)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	return x.replyJSON(struct {
+	return w.replyJSON(struct {
 		Count int64 `json:"count"`
 	}{n})
 }
 
 // explain answers GET /store/explain.
-func (o *operator) explain(x *exchange) error {
-	q, err := x.query()
+func (o *operator) explain(w *response) error {
+	q, err := w.query()
 	if err != nil {
 		return err
 	}
-	plan, err := o.store.Explain(x.request.Context(), q)
+	var plan jobstore.Plan
+	// A page is read for the plan, in memory that is not counted: one at a time.
+	err = w.atStore(o.pages, func(ctx context.Context) (err error) {
+		plan, err = o.store.Explain(ctx, q)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	return x.replyJSON(struct {
+	return w.replyJSON(struct {
 		Index    string `json:"index"`
 		Branches int    `json:"branches"`
 		Matches  int64  `json:"matches"`
@@ -136,22 +163,31 @@ func (o *operator) explain(x *exchange) error {
 }
 
 // check answers POST /store/check.
-func (o *operator) check(x *exchange) error {
-	var problems int64
-	s := x.stream()
-	for problem, err := range o.store.CheckProgress(x.request.Context(), s.progress) {
-		if err != nil {
-			return s.end(outcome{Problems: &problems}, err)
-		}
-		problems++
-		s.problem(problem)
+func (o *operator) check(w *response) error {
+	if _, err := w.parameters(); err != nil {
+		return err
 	}
-	return s.end(outcome{Problems: &problems}, nil)
+	return w.atStore(o.long, func(ctx context.Context) error {
+		s, ctx, done := w.stream(ctx)
+		defer done()
+		var problems int64
+		for problem, err := range o.store.CheckProgress(ctx, s.progress) {
+			if err != nil {
+				return s.end(outcome{Problems: &problems}, err)
+			}
+			problems++
+			s.problem(problem)
+		}
+		return s.end(outcome{Problems: &problems}, nil)
+	})
 }
 
 // prune answers POST /store/prune.
-func (o *operator) prune(x *exchange) error {
-	fields, err := x.readObject("before", "kind", "status", "dry_run")
+func (o *operator) prune(w *response) error {
+	if _, err := w.parameters(); err != nil {
+		return err
+	}
+	fields, err := w.readObject("before", "kind", "status", "dry_run")
 	if err != nil {
 		return err
 	}
@@ -159,10 +195,13 @@ func (o *operator) prune(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	s := x.stream()
-	options.Progress = func(_ string, done, total int64) { s.progress(done, total) }
-	deleted, err := o.store.Prune(x.request.Context(), options)
-	return s.end(outcome{Deleted: &deleted}, err)
+	return w.atStore(o.long, func(ctx context.Context) error {
+		s, ctx, done := w.stream(ctx)
+		defer done()
+		options.Progress = func(_ string, done, total int64) { s.progress(done, total) }
+		deleted, err := o.store.Prune(ctx, options)
+		return s.end(outcome{Deleted: &deleted}, err)
+	})
 }
 
 // parsePrune makes options of what POST /store/prune was sent. That a set is
@@ -210,20 +249,11 @@ func parsePrune(fields map[string]json.RawMessage) (o jobstore.PruneOptions, err
 	return o, nil
 }
 
-// query reads the parameters of the list call.
-func (x *exchange) query() (jobstore.Query, error) {
-	values, err := url.ParseQuery(x.request.URL.RawQuery)
-	if err != nil {
-		return jobstore.Query{}, refusef("request_invalid", "the query of the URL cannot be read: %v", err)
-	}
-	return jobstore.ParseQuery(values)
-}
-
 // replyJSON sends v.
-func (x *exchange) replyJSON(v any) error {
+func (w *response) replyJSON(v any) error {
 	text, err := json.Marshal(v)
 	if err == nil {
-		x.reply(http.StatusOK, &buffer{b: text})
+		w.reply(http.StatusOK, &buffer{b: text})
 	}
 	return err
 }

@@ -1,0 +1,75 @@
+package httpapi
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+	"strings"
+)
+
+// A credential is the token that clients must have; its sum is compared, in
+// constant time, so that the time that it takes tells neither the token nor its
+// length.
+type credential struct {
+	needed bool
+	sum    [sha256.Size]byte
+}
+
+func newCredential(token string) credential {
+	return credential{token != "", sha256.Sum256([]byte(token))}
+}
+
+// check returns the refusal of a client that has sent these Authorization headers,
+// or nil.
+func (c *credential) check(given []string) error {
+	if !c.needed {
+		return nil
+	}
+	if len(given) == 0 {
+		return refusef("token_missing", "send the header Authorization: Bearer <token>")
+	}
+	scheme, token, _ := strings.Cut(given[0], " ")
+	if len(given) > 1 || !strings.EqualFold(scheme, "Bearer") {
+		return refusef("token_invalid", "the header Authorization must be Bearer <token>, once")
+	}
+	sum := sha256.Sum256([]byte(strings.Trim(token, " \t")))
+	if subtle.ConstantTimeCompare(sum[:], c.sum[:]) != 1 {
+		return refusef("token_invalid", "the token is not valid")
+	}
+	return nil
+}
+
+// RequireToken returns a handler that lets those into h who send token as
+// "Authorization: Bearer <token>", as the other handlers of this package do. With
+// an empty token it returns h.
+func RequireToken(token string, h http.Handler) http.Handler {
+	if token == "" {
+		return h
+	}
+	c := newCredential(token)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := c.check(r.Header["Authorization"]); err != nil {
+			told := refusalOf(err)
+			Error(w, r, told.kind, told.message)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// guard lets h answer those who have the token. A browser may change nothing for a
+// page of another origin.
+func (a *api) guard(h handler) handler {
+	return func(w *response) error {
+		if err := a.credential.check(w.request.Header["Authorization"]); err != nil {
+			return err
+		}
+		if err := a.options.CrossOrigin.Check(w.request); err != nil {
+			return refusef("origin_not_allowed", "a web page of another origin may change nothing here")
+		}
+		return h(w)
+	}
+}
+
+// open lets h answer everybody.
+func open(h handler) handler { return h }
