@@ -39,6 +39,10 @@ var statusOf = map[string]int{
 // statusClientClosed is for the log: nobody is there to read it.
 const statusClientClosed = 499
 
+// ErrUnavailable is for stores that are put in front of a jobstore.Store: a method that
+// returns it is answered with 503.
+var ErrUnavailable = errors.New("the store cannot be used")
+
 // storeErrors says what the store's errors are to clients. What is not in the
 // list is an internal_error.
 var storeErrors = []struct {
@@ -50,6 +54,7 @@ var storeErrors = []struct {
 	{jobstore.ErrConflict, refusal{"idempotency_conflict", "this Idempotency-Key was used for another job"}},
 	{jobstore.ErrReadOnly, refusal{"read_only", "the store is read-only"}},
 	{jobstore.ErrFull, refusal{"store_full", "the store has no room for this"}},
+	{ErrUnavailable, refusal{"unavailable", "the store cannot be used, see the server's log"}},
 	{jobstore.ErrClosed, refusal{"unavailable", "the store is closed"}},
 	{context.DeadlineExceeded, refusal{"unavailable", "the request took too long"}},
 	{context.Canceled, refusal{"client_closed_request", "the client went away"}},

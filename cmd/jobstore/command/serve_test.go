@@ -143,7 +143,7 @@ func TestServeRefusals(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = taken.Close() }()
 	for call, want := range map[string]outcome{
-		"serve --addr 0.0.0.0:0":                  {2, "", "token is required to listen on 0.0.0.0:0: set --token or $JOBSTORE_TOKEN"},
+		"serve --addr 0.0.0.0:0":                  {2, "", "token is required to listen on 0.0.0.0:0: set --token, --token-file or $JOBSTORE_TOKEN"},
 		"serve --addr :0":                         {2, "", "token is required"},
 		"serve --addr [::]:0":                     {2, "", "token is required"},
 		"serve --addr 127.0.0.1:99999":            {1, "", "invalid port"},
