@@ -18,13 +18,13 @@ import (
 // server's.
 const bodyPause = 10 * time.Second
 
-// firstBody is the size in bytes of the memory that a body is read into first. It
-// doubles as bytes arrive: a client that only announces a large body takes none.
-const firstBody = 4 << 10
+// firstBody is the size in bytes of the memory that a body is read into first. A
+// client that only announces a large body takes no more.
+const firstBody = 16 << 10
 
-// readBody reads the body of a request that must have one of a type of JSON, and
-// reserves memory for it and for what is made of it. That the type is asked for
-// keeps out the forms of other sites' pages, which a browser sends without asking.
+// readBody reads the body of a request that must have one of a type of JSON. That
+// the type is asked for keeps out the forms of other sites' pages, which a browser
+// sends without asking.
 func (w *response) readBody(accepted ...string) ([]byte, error) {
 	r := w.request
 	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -42,6 +42,12 @@ func (w *response) readBody(accepted ...string) ([]byte, error) {
 	if err == nil {
 		return body, nil
 	}
+	if _, ok := errors.AsType[*refusal](err); ok {
+		// Who is still sending would not see the answer before the end.
+		_ = w.control().SetReadDeadline(time.Now().Add(bodyPause))
+		_, _ = io.CopyN(io.Discard, r.Body, w.api.options.MaxBody)
+		return nil, err
+	}
 	w.Header().Set("Connection", "close") // what is left of the body is not waited for
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, w.tooLarge()
@@ -52,9 +58,6 @@ func (w *response) readBody(accepted ...string) ([]byte, error) {
 		}
 		return nil, refusef("request_timeout", "the body did not arrive in time")
 	}
-	if _, ok := errors.AsType[*refusal](err); ok {
-		return nil, err
-	}
 	return nil, refusef("request_invalid", "the body broke off")
 }
 
@@ -62,15 +65,17 @@ func (w *response) tooLarge() error {
 	return refusef("body_too_large", "the body may have %d bytes", w.api.options.MaxBody)
 }
 
-// readAll reads the body into memory that grows as it arrives.
+// readAll reads the body. A long one gets the memory for the whole of it when its
+// beginning has arrived: bodies that took more bit by bit could all wait for each
+// other.
 func (w *response) readAll() ([]byte, error) {
 	most := w.api.options.MaxBody
 	if n := w.request.ContentLength; n >= 0 {
 		most = n
 	}
-	size := min(most, firstBody) + 1 // one more, to find the end
 	pools := w.api.memory.bodies
-	held, err := w.reserve(pools.of(copiesOfBody*size), copiesOfBody*size)
+	size := min(most, firstBody) + 1 // one more, to find the end
+	held, err := w.reserve(pools.small, size)
 	if err != nil {
 		return nil, err
 	}
@@ -87,20 +92,14 @@ func (w *response) readAll() ([]byte, error) {
 			return nil, err
 		}
 		w.expectMore()
-		if len(body) < cap(body) {
-			continue
-		}
-		size = min(2*size, most+1)
-		if larger := pools.of(copiesOfBody * size); larger != held.pool {
-			old := held
-			if held, err = w.reserve(larger, copiesOfBody*size); err != nil {
+		if len(body) == cap(body) {
+			if _, err := w.reserve(pools.of(most+1), most+1); err != nil {
 				return nil, err
 			}
-			defer old.release()
-		} else if err := w.grow(held, copiesOfBody*size); err != nil {
-			return nil, err
+			body = append(make([]byte, 0, most+1), body...)
+			held.release()
+			w.expectMore()
 		}
-		body = append(make([]byte, 0, size), body...)
 	}
 }
 

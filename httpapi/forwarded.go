@@ -107,7 +107,7 @@ func (a *api) readXForwarded(h http.Header) (said proxied) {
 }
 
 // longestPrefix is the longest prefix of paths that a proxy may name.
-const longestPrefix = 512
+const longestPrefix = 128
 
 // validProto returns the scheme that value names, or else what stands for none.
 func validProto(value, none string) string {

@@ -15,6 +15,10 @@ import (
 // where the server gives less.
 const importTimeout = 5 * time.Minute
 
+// MaxImportJobs is how many jobs one request can put into a store: they are all
+// written by one transaction, which is in memory as a whole.
+const MaxImportJobs = 10_000
+
 // put answers PUT /store/jobs.
 func (o *operator) put(w *response) error {
 	w.bodyEnd = time.Now().Add(importTimeout)
@@ -24,11 +28,13 @@ func (o *operator) put(w *response) error {
 	if err != nil {
 		return err
 	}
-	jobs, err := parseJobs(body)
-	if err != nil {
-		return err
-	}
-	err = w.atStore(w.api.slots, func(ctx context.Context) error { return o.store.Put(ctx, jobs...) })
+	var jobs []*jobstore.Job
+	err = w.change(int64(2*len(body)), func(ctx context.Context) error {
+		if jobs, err = parseJobs(body); err != nil {
+			return err
+		}
+		return o.store.Put(ctx, jobs...)
+	})
 	if err != nil {
 		return err
 	}
@@ -47,6 +53,9 @@ func parseJobs(body []byte) (jobs []*jobstore.Job, err error) {
 		}
 		if err != nil {
 			return nil, err
+		}
+		if len(jobs) == MaxImportJobs {
+			return nil, refusef("body_too_large", "the body may have %d jobs", MaxImportJobs)
 		}
 		jobs = append(jobs, entry.Job)
 	}

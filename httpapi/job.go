@@ -25,13 +25,11 @@ func (a *api) get(w *response) error {
 
 // loadJob reads the job of the path, and takes memory for it and for what a change of
 // some bytes makes of it.
-func (w *response) loadJob(change int) (job jobstore.Job, err error) {
-	err = w.load(mostOfJob, func(ctx context.Context) (need int64, err error) {
-		job = jobstore.Job{} // that of a former try goes
-		job, err = w.api.store.Get(ctx, w.jobID())
-		return (&jobsBody{jobs: []jobstore.Job{job}}).need() + int64(change), err
+func (w *response) loadJob(change int64) (jobstore.Job, error) {
+	return load(w, mostOfJob, func(ctx context.Context) (jobstore.Job, int64, error) {
+		job, err := w.api.store.Get(ctx, w.jobID())
+		return job, (&jobsBody{jobs: []jobstore.Job{job}}).need() + change, err
 	})
-	return job, err
 }
 
 // create answers POST /jobs.
@@ -51,8 +49,14 @@ func (a *api) create(w *response) error {
 	if err != nil {
 		return err
 	}
+	// What is told of a change that was made must not fail for want of memory, so
+	// that is taken first.
+	need := (&jobsBody{jobs: []jobstore.Job{*job}}).need()
+	if _, err := w.reserve(a.memory.pages.of(need), need); err != nil {
+		return err
+	}
 	status := http.StatusCreated
-	err = w.atStore(a.slots, func(ctx context.Context) error {
+	err = w.change(sizeOf(job), func(ctx context.Context) error {
 		if key == "" {
 			return a.store.Create(ctx, job)
 		}
@@ -86,17 +90,17 @@ func (a *api) update(w *response) error {
 	if err != nil {
 		return err
 	}
-	// What is told of a change that was made must not fail for want of memory, so
-	// that is taken first.
-	size := 0
+	size := int64(0)
 	for _, value := range fields {
-		size += len(value)
+		size += int64(len(value))
 	}
-	if _, err := w.loadJob(2 * size); err != nil {
+	job, err := w.loadJob(2 * size) // memory for the answer is taken before the change
+	if err != nil {
 		return err
 	}
-	var job jobstore.Job
-	err = w.atStore(a.slots, func(ctx context.Context) error {
+	size += sizeOf(&job)
+	job = jobstore.Job{}
+	err = w.change(2*size, func(ctx context.Context) error {
 		job, err = a.store.Update(ctx, w.jobID(), change)
 		return err
 	})

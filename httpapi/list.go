@@ -14,11 +14,9 @@ func (a *api) list(w *response) error {
 	if err != nil {
 		return err
 	}
-	var page jobstore.Page
-	err = w.load(mostOfPage, func(ctx context.Context) (need int64, err error) {
-		page = jobstore.Page{} // that of a former try goes
-		page, err = a.store.List(ctx, q)
-		return (&jobsBody{page.Jobs, true}).need(), err
+	page, err := load(w, mostOfPage, func(ctx context.Context) (jobstore.Page, int64, error) {
+		page, err := a.store.List(ctx, q)
+		return page, (&jobsBody{page.Jobs, true}).need(), err
 	})
 	if err != nil {
 		return err

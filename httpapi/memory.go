@@ -12,10 +12,13 @@ import (
 // A memory bounds the bytes of bodies and pages that the requests of one handler
 // hold at once. It is divided into pools, so that bodies which arrive slowly and
 // pages which are read slowly leave room for others, and large ones for small ones.
+//
+// A request takes of bodies first, then of pages, then of working, and of working
+// only while the store does something: so no two wait for each other.
 type memory struct {
-	bodies  pools // request bodies, and what is made of them
-	reading *pool // pages while the store reads them, when nobody knows how large they are
-	pages   pools // pages and jobs until they are sent
+	bodies  pools // request bodies
+	pages   pools // pages and jobs, from before the store is asked until they are sent
+	working *pool // what the store makes: pages of which nobody knows yet how large they are, and records
 }
 
 // pools are one pool for what is small and one for what is not.
@@ -31,16 +34,19 @@ func (p pools) of(n int64) *pool {
 	return p.large
 }
 
-// newMemory divides size bytes. A handler that sends no pages needs all for bodies.
+// newMemory divides size bytes, for a handler that sends pages or one that does not.
 func newMemory(size int64, withPages bool) *memory {
-	if !withPages {
-		return &memory{bodies: pools{newPool(size / 8), newPool(size - size/8)}}
-	}
 	part := size / 32
+	if !withPages {
+		return &memory{
+			bodies:  pools{newPool(4 * part), newPool(18 * part)},
+			working: newPool(10 * part),
+		}
+	}
 	return &memory{
 		bodies:  pools{newPool(2 * part), newPool(6 * part)},
-		reading: newPool(11 * part),
 		pages:   pools{newPool(2 * part), newPool(11 * part)},
+		working: newPool(11 * part),
 	}
 }
 
@@ -69,9 +75,14 @@ func (r *reservation) release() {
 // reserve takes n bytes of p, for which it waits as long as the options say. What
 // is larger than the pool takes all of it.
 func (w *response) reserve(p *pool, n int64) (*reservation, error) {
-	r := &reservation{pool: p}
-	if err := w.grow(r, n); err != nil {
-		return nil, err
+	if r, ok := w.tryReserve(p, n); ok {
+		return r, nil
+	}
+	ctx, stop := context.WithTimeout(w.request.Context(), w.api.options.MaxWait)
+	defer stop()
+	r := &reservation{p, min(n, p.size)}
+	if err := p.free.Acquire(ctx, r.n); err != nil {
+		return nil, w.gaveUp("the requests being answered take all the memory there is")
 	}
 	w.reserved = append(w.reserved, r)
 	return r, nil
@@ -88,20 +99,6 @@ func (w *response) tryReserve(p *pool, n int64) (*reservation, bool) {
 	return r, true
 }
 
-// grow makes r one of n bytes, which are no less than it has.
-func (w *response) grow(r *reservation, n int64) error {
-	n = min(n, r.pool.size)
-	if !r.pool.free.TryAcquire(n - r.n) {
-		ctx, stop := context.WithTimeout(w.request.Context(), w.api.options.MaxWait)
-		defer stop()
-		if err := r.pool.free.Acquire(ctx, n-r.n); err != nil {
-			return w.gaveUp("the requests being answered take all the memory there is")
-		}
-	}
-	r.n = n
-	return nil
-}
-
 // gaveUp returns the error of a request that has waited in vain.
 func (w *response) gaveUp(reason string) error {
 	if err := w.request.Context().Err(); err != nil {
@@ -114,17 +111,11 @@ func (w *response) gaveUp(reason string) error {
 const (
 	// A job that was read may have all the JSON there can be.
 	mostOfJob = jobstore.MaxJSON + 64<<10
-	// A page ends when its jobs pass MaxPageBytes, which the last one may do.
-	mostOfPage = maxPageBytes + mostOfJob
-	// A body is held three times: itself, the record that the store makes of
-	// it, and the answer.
-	copiesOfBody = 3
+	// A page ends ahead of the job that would pass MaxPageBytes, which is read first.
+	mostOfPage = jobstore.MaxPageBytes + mostOfJob
 	// A response that is sent job by job has a packer for itself.
 	memoryOfPacker = 1 << 20
 )
-
-// maxPageBytes is the size in bytes at which the store ends a page.
-const maxPageBytes = 16 << 20
 
 // load reads jobs from the store and takes memory for them until w has ended: read
 // does it and returns how many bytes they need, which are at most most.
@@ -132,41 +123,52 @@ const maxPageBytes = 16 << 20
 // While the store reads, the most that there can be is reserved. If there is no
 // room for what was read, it is let go, and read again when there is: who waits
 // for others' readers holds nothing meanwhile that a reader of little needs.
-func (w *response) load(most int64, read func(context.Context) (need int64, err error)) error {
-	m := w.api.memory
+func load[T any](w *response, most int64, read func(context.Context) (jobs T, need int64, err error)) (T, error) {
+	var none T
 	var held *reservation
 	for range 4 {
-		reading, err := w.reserve(m.reading, most)
+		working, err := w.reserve(w.api.memory.working, most)
 		if err != nil {
-			return err
+			return none, err
 		}
+		var jobs T
 		var need int64
-		err = w.atStore(w.api.slots, func(ctx context.Context) error {
-			var err error
-			need, err = read(ctx)
+		err = w.atStore(w.api.slots, func(ctx context.Context) (err error) {
+			jobs, need, err = read(ctx)
 			return err
 		})
 		if err != nil {
-			return err
+			return none, err
 		}
-		p := m.pages.of(need)
+		p := w.api.memory.pages.of(need)
 		if held != nil && held.pool == p && held.n >= min(need, p.size) {
-			reading.release()
-			return nil
+			working.release()
+			return jobs, nil
 		}
 		if held != nil {
 			held.release()
 		}
 		if _, ok := w.tryReserve(p, need); ok {
-			reading.release()
-			return nil
+			working.release()
+			return jobs, nil
 		}
-		reading.release()
+		jobs = none
+		working.release()
 		if held, err = w.reserve(p, need); err != nil {
-			return err
+			return none, err
 		}
 	}
-	return w.gaveUp("the jobs grow while they are read")
+	return none, w.gaveUp("the jobs grow while they are read")
+}
+
+// change runs fn, which makes the store write records of n bytes.
+func (w *response) change(n int64, fn func(context.Context) error) error {
+	working, err := w.reserve(w.api.memory.working, n)
+	if err != nil {
+		return err
+	}
+	defer working.release()
+	return w.atStore(w.api.slots, fn)
 }
 
 // slots are how many requests may do something at once.

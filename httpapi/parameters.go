@@ -9,7 +9,7 @@ import (
 
 // listParameters are the parameters of the list call, which jobstore.ParseQuery
 // reads.
-var listParameters = []string{"kind", "status", "input", "limit", "after", "before", "order"}
+var listParameters = []string{"kind", "status", "input", "input_sha256", "limit", "after", "before", "order"}
 
 // query reads the parameters of the list call, and refuses all others.
 func (w *response) query() (jobstore.Query, error) {

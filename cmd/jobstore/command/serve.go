@@ -177,9 +177,9 @@ func parseBaseURL(text string) (*url.URL, error) {
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" ||
-		u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || len(text) > 1000 {
+		u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || len(text) > 256 {
 		return nil, &jobstore.FieldError{
-			Field: "base-url", Value: text, Reason: "must be http:// or https://, a host and perhaps a path, up to 1000 bytes",
+			Field: "base-url", Value: text, Reason: "must be http:// or https://, a host and perhaps a path, up to 256 bytes",
 		}
 	}
 	return u, nil
