@@ -64,11 +64,28 @@ func (a *api) guard(h handler) handler {
 		if err := a.credential.check(w.request.Header["Authorization"]); err != nil {
 			return err
 		}
-		if err := a.options.CrossOrigin.Check(w.request); err != nil {
+		if err := a.options.CrossOrigin.Check(a.asAsked(w.request)); err != nil {
 			return refusef("origin_not_allowed", "a web page of another origin may change nothing here")
 		}
 		return h(w)
 	}
+}
+
+// asAsked returns r with the host that the client has asked for, where a proxy has
+// asked for another.
+func (a *api) asAsked(r *http.Request) *http.Request {
+	host := ""
+	if a.options.BaseURL != nil {
+		host = a.options.BaseURL.Host
+	} else if len(a.options.TrustedProxies) > 0 {
+		host = a.forwarded(r).host
+	}
+	if host == "" {
+		return r
+	}
+	asked := *r
+	asked.Host = host
+	return &asked
 }
 
 // open lets h answer everybody.

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
+	"regexp"
 	"strings"
 )
 
@@ -120,14 +121,16 @@ func validProto(value, none string) string {
 // validHost returns value if it is a host with or without a port, or else what stands for
 // none.
 func validHost(value, none string) string {
-	if value == "" || len(value) > longestHost {
-		return none
+	if len(value) <= longestHost && hostPattern.MatchString(value) {
+		return value
 	}
-	if u, err := url.Parse("http://" + value); err != nil || u.Host != value || u.Hostname() == "" {
-		return none
-	}
-	return value
+	return none
 }
+
+// longestHost is the longest name of a host and its port.
+const longestHost = 253 + len(":65535")
+
+var hostPattern = regexp.MustCompile(`^([0-9A-Za-z._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$`)
 
 // splitQuoted splits text at a separator that does not stand between quotes.
 func splitQuoted(text string, separator byte) (parts []string) {

@@ -12,7 +12,7 @@ func (a *api) jobsURL(r *http.Request) string { return a.urlOf(r, "/jobs") }
 
 // urlOf returns the URL under which the client of r finds a path of the handler. It
 // is relative to the host when the client has not said which host it means, as
-// HTTP/1.0 allows, or has said it at too great a length.
+// HTTP/1.0 allows, or has named what can be none.
 func (a *api) urlOf(r *http.Request, path string) string {
 	if a.options.BaseURL != nil {
 		return a.options.BaseURL.JoinPath(path).String()
@@ -31,14 +31,11 @@ func (a *api) urlOf(r *http.Request, path string) string {
 		}
 		prefix = said.prefix + prefix
 	}
-	if host == "" || len(host) > longestHost {
+	if validHost(host, "") == "" {
 		return prefix + path
 	}
 	return scheme + "://" + host + prefix + path
 }
-
-// longestHost is the longest name of a host and its port.
-const longestHost = 255 + len(":65535")
 
 // mountedAt returns the prefix that a mux has taken off the path of r. It is still
 // in the request line.
