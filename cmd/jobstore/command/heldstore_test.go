@@ -45,6 +45,9 @@ func TestFileTakenAway(t *testing.T) {
 			status, body := fetch(t, "GET", s.url+"/healthz", "")
 			assert.Equal(t, 503, status)
 			assert.Contains(t, body, `"kind":"unavailable"`)
+			status, body = fetch(t, "GET", s.url+"/metrics", "")
+			assert.Equal(t, 200, status)
+			assert.Contains(t, body, "\njobstore_usable 0\n")
 			for _, call := range []string{
 				"POST /jobs " + newVideo, `PATCH /jobs/job_abc123 {"status":"failed"}`, "DELETE /jobs/job_abc123 ",
 				"PUT /store/jobs []", `POST /store/prune {"before":1}`,

@@ -87,11 +87,11 @@ Forwarded and X-Forwarded-* headers say so.`,
 			options := jobstore.Options{Logger: log}
 			m.hook(&options)
 			return withOptions(cmd, how, options, func(store *jobstore.Store) error {
-				m.watch(store)
 				held, err := holdFile(store, databasePath(cmd))
 				if err != nil {
 					return err
 				}
+				m.watch(held)
 				defer limitMemory()()
 				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "listening on http://%s\n", l.Addr()); err != nil {
 					return err

@@ -186,6 +186,8 @@ func TestMetrics(t *testing.T) {
 		`jobstore_jobs_by_status{status="queued"} 3`,
 		`jobstore_commit_duration_seconds_count 3`,
 		`jobstore_commit_jobs_sum 3`,
+		`jobstore_commit_failures_total 0`,
+		`jobstore_usable 1`,
 		`jobstore_page_returned_jobs_sum 2`,
 		`jobstore_page_examined_keys_sum 3`,
 		`jobstore_file_bytes `,
