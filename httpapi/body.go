@@ -11,7 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/jobstore/jobstore/internal/strictjson"
 )
 
 // bodyPause is how long a body may pause where its time is not bounded by the
@@ -117,7 +118,8 @@ func (w *response) expectMore() {
 }
 
 // readObject reads the body as a JSON object that has no members but the known
-// ones, each at most once; null becomes nil. The values are parts of the body.
+// ones, each at most once and written exactly so; null becomes nil. The values are
+// parts of the body.
 func (w *response) readObject(known ...string) (map[string]json.RawMessage, error) {
 	accepted := []string{"application/json"}
 	if w.request.Method == http.MethodPatch {
@@ -130,91 +132,25 @@ func (w *response) readObject(known ...string) (map[string]json.RawMessage, erro
 	return parseObject(body, known)
 }
 
-// parseObject is readObject for a body that was read. encoding/json alone would
-// let unknown and repeated members pass, take "KIND" for "kind", and copy.
+// parseObject is readObject for a body that was read.
 func parseObject(body []byte, known []string) (map[string]json.RawMessage, error) {
-	if !utf8.Valid(body) {
-		return nil, refusef("request_invalid", "the body must be valid UTF-8")
-	}
-	if !json.Valid(body) {
-		var all json.RawMessage
-		return nil, notJSON(json.NewDecoder(bytes.NewReader(body)).Decode(&all))
-	}
-	rest := skipSpace(body)
-	if rest[0] != '{' {
-		return nil, refusef("request_invalid", "the body must be a JSON object")
-	}
 	fields := map[string]json.RawMessage{}
-	for rest = skipSpace(rest[1:]); rest[0] != '}'; {
-		if rest[0] == ',' {
-			rest = skipSpace(rest[1:])
-		}
-		end := endOfValue(rest)
-		var name string
-		if err := json.Unmarshal(rest[:end], &name); err != nil {
-			return nil, notJSON(err)
-		}
+	err := strictjson.Members(bytes.TrimLeft(body, " \t\r\n"), func(name string, value []byte) error {
 		if !slices.Contains(known, name) {
-			return nil, refusef("request_invalid", "%.80q is not a field that can be given, only %s",
+			return refusef("request_invalid", "%.80q is not a field that can be given, only %s",
 				name, strings.Join(known, ", "))
 		}
 		if _, ok := fields[name]; ok {
-			return nil, refusef("request_invalid", "%s must not be given more than once", name)
+			return refusef("request_invalid", "%s must not be given more than once", name)
 		}
-		rest = skipSpace(skipSpace(rest[end:])[1:]) // the colon
-		end = endOfValue(rest)
-		fields[name] = rest[:end:end]
-		if string(rest[:end]) == "null" {
+		fields[name] = value
+		if string(value) == "null" {
 			fields[name] = nil
 		}
-		rest = skipSpace(rest[end:])
+		return nil
+	})
+	if _, ok := errors.AsType[*strictjson.Error](err); ok {
+		return nil, refusef("request_invalid", "the body must be a JSON object: %v", err)
 	}
-	return fields, nil
-}
-
-func notJSON(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return refusef("request_invalid", "the body must be JSON: it ends too early")
-	}
-	if err == nil {
-		return refusef("request_invalid", "the body goes on after its JSON value")
-	}
-	return refusef("request_invalid", "the body must be JSON: %v", err)
-}
-
-// skipSpace returns what follows the white space at the start of text.
-func skipSpace(text []byte) []byte { return bytes.TrimLeft(text, " \t\r\n") }
-
-// endOfValue returns the length of the JSON value that valid JSON starts with.
-func endOfValue(text []byte) int {
-	depth := 0
-	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case '"':
-			for i++; text[i] != '"'; i++ {
-				if text[i] == '\\' {
-					i++
-				}
-			}
-		case '{', '[':
-			depth++
-			continue
-		case '}', ']':
-			if depth == 0 {
-				return i // the end of what a number or word stands in
-			}
-			depth--
-		case ',', ':', ' ', '\t', '\r', '\n':
-			if depth == 0 {
-				return i
-			}
-			continue
-		default:
-			continue
-		}
-		if depth == 0 {
-			return i + 1
-		}
-	}
-	return len(text)
+	return fields, err
 }
