@@ -98,7 +98,7 @@ func (w *response) readAll() ([]byte, error) {
 				return nil, err
 			}
 			body = append(make([]byte, 0, most+1), body...)
-			held.release()
+			w.giveBack(held)
 			w.expectMore()
 		}
 	}

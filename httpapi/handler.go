@@ -87,7 +87,7 @@ type store interface {
 // "GET /jobs/{id}", in Request.Pattern afterwards.
 func New(s store, opts *Options) http.Handler {
 	a := newAPI(opts)
-	a.store, a.memory = s, newMemory(a.options.MaxMemory, true)
+	a.store, a.memory = s, newMemory(a.options.MaxMemory, sharesOfAPI)
 	a.resource("/jobs", a.guard, methods{
 		http.MethodGet:  a.list,
 		http.MethodPost: a.create,

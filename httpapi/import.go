@@ -29,7 +29,7 @@ func (o *operator) put(w *response) error {
 		return err
 	}
 	var jobs []*jobstore.Job
-	err = w.change(int64(2*len(body)), func(ctx context.Context) error {
+	err = w.work(int64(2*len(body)), func(ctx context.Context) error {
 		if jobs, err = parseJobs(body); err != nil {
 			return err
 		}

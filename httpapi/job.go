@@ -56,7 +56,7 @@ func (a *api) create(w *response) error {
 		return err
 	}
 	status := http.StatusCreated
-	err = w.change(sizeOf(job), func(ctx context.Context) error {
+	err = w.work(sizeOf(job), func(ctx context.Context) error {
 		if key == "" {
 			return a.store.Create(ctx, job)
 		}
@@ -100,7 +100,7 @@ func (a *api) update(w *response) error {
 	}
 	size += sizeOf(&job)
 	job = jobstore.Job{}
-	err = w.change(2*size, func(ctx context.Context) error {
+	err = w.work(2*size, func(ctx context.Context) error {
 		job, err = a.store.Update(ctx, w.jobID(), change)
 		return err
 	})

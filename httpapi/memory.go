@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -34,19 +35,21 @@ func (p pools) of(n int64) *pool {
 	return p.large
 }
 
-// newMemory divides size bytes, for a handler that sends pages or one that does not.
-func newMemory(size int64, withPages bool) *memory {
+// shares say how a memory is divided, in parts of 32.
+type shares struct{ smallBodies, largeBodies, smallPages, largePages, working int64 }
+
+var (
+	sharesOfAPI       = shares{2, 6, 2, 11, 11}
+	sharesOfOperators = shares{3, 13, 1, 5, 10}
+)
+
+// newMemory divides size bytes.
+func newMemory(size int64, s shares) *memory {
 	part := size / 32
-	if !withPages {
-		return &memory{
-			bodies:  pools{newPool(4 * part), newPool(18 * part)},
-			working: newPool(10 * part),
-		}
-	}
 	return &memory{
-		bodies:  pools{newPool(2 * part), newPool(6 * part)},
-		pages:   pools{newPool(2 * part), newPool(11 * part)},
-		working: newPool(11 * part),
+		bodies:  pools{newPool(s.smallBodies * part), newPool(s.largeBodies * part)},
+		pages:   pools{newPool(s.smallPages * part), newPool(s.largePages * part)},
+		working: newPool(s.working * part),
 	}
 }
 
@@ -66,10 +69,10 @@ type reservation struct {
 	n    int64
 }
 
-// release gives all back.
-func (r *reservation) release() {
+// giveBack ends a reservation before the response ends.
+func (w *response) giveBack(r *reservation) {
 	r.pool.free.Release(r.n)
-	r.n = 0
+	w.reserved = slices.DeleteFunc(w.reserved, func(held *reservation) bool { return held == r })
 }
 
 // reserve takes n bytes of p, for which it waits as long as the options say. What
@@ -142,18 +145,18 @@ func load[T any](w *response, most int64, read func(context.Context) (jobs T, ne
 		}
 		p := w.api.memory.pages.of(need)
 		if held != nil && held.pool == p && held.n >= min(need, p.size) {
-			working.release()
+			w.giveBack(working)
 			return jobs, nil
 		}
 		if held != nil {
-			held.release()
+			w.giveBack(held)
 		}
 		if _, ok := w.tryReserve(p, need); ok {
-			working.release()
+			w.giveBack(working)
 			return jobs, nil
 		}
 		jobs = none
-		working.release()
+		w.giveBack(working)
 		if held, err = w.reserve(p, need); err != nil {
 			return none, err
 		}
@@ -161,13 +164,13 @@ func load[T any](w *response, most int64, read func(context.Context) (jobs T, ne
 	return none, w.gaveUp("the jobs grow while they are read")
 }
 
-// change runs fn, which makes the store write records of n bytes.
-func (w *response) change(n int64, fn func(context.Context) error) error {
+// work runs fn, for which the store takes n bytes beside those of the request.
+func (w *response) work(n int64, fn func(context.Context) error) error {
 	working, err := w.reserve(w.api.memory.working, n)
 	if err != nil {
 		return err
 	}
-	defer working.release()
+	defer w.giveBack(working)
 	return w.atStore(w.api.slots, fn)
 }
 

@@ -23,6 +23,8 @@ type operated interface {
 	Stats(context.Context) (jobstore.Stats, error)
 	Count(context.Context, jobstore.Query) (int64, error)
 	Explain(context.Context, jobstore.Query) (jobstore.Plan, error)
+	List(context.Context, jobstore.Query) (jobstore.Page, error)
+	Get(context.Context, jobstore.ID) (jobstore.Job, error)
 	CheckProgress(ctx context.Context, progress func(done, total int64)) iter.Seq2[jobstore.Problem, error]
 	Put(context.Context, ...*jobstore.Job) error
 	Prune(context.Context, jobstore.PruneOptions) (deleted int64, err error)
@@ -35,14 +37,15 @@ type operated interface {
 //	GET  /store/stats     figures about the store
 //	GET  /store/count     how many jobs match kind, status and input
 //	GET  /store/explain   how a page is read, with the parameters of the list
+//	GET  /store/jobs      all jobs that match, with their tasks, as a stream
 //	PUT  /store/jobs      puts jobs just as they are, all or none
 //	POST /store/check     reads the whole store, and tells what is wrong with it
 //	POST /store/prune     deletes old jobs
 //
 // Of nil options, MaxBody is DefaultMaxImport, MaxConcurrent is
 // DefaultMaxOperators and MaxMemory is DefaultMaxOperatorMemory. As checks and
-// prunes take long, they have slots of their own, half as many. Whoever has the
-// token can replace and delete every job.
+// prunes take long, they have slots of their own, half as many, and so have exports.
+// Whoever has the token can replace and delete every job.
 func NewOperator(s operated, opts *Options) http.Handler {
 	var options Options
 	if opts != nil {
@@ -58,12 +61,13 @@ func NewOperator(s operated, opts *Options) http.Handler {
 		options.MaxMemory = DefaultMaxOperatorMemory
 	}
 	a := newAPI(&options)
-	a.memory = newMemory(options.MaxMemory, false)
-	o := &operator{store: s, long: make(slots, (options.MaxConcurrent+1)/2), pages: make(slots, 1)}
+	a.memory = newMemory(options.MaxMemory, sharesOfOperators)
+	long := (options.MaxConcurrent + 1) / 2
+	o := &operator{store: s, long: make(slots, long), exports: make(slots, long)}
 	a.resource("/store/stats", a.guard, methods{http.MethodGet: o.stats})
 	a.resource("/store/count", a.guard, methods{http.MethodGet: o.count})
 	a.resource("/store/explain", a.guard, methods{http.MethodGet: o.explain})
-	a.resource("/store/jobs", a.guard, methods{http.MethodPut: o.put})
+	a.resource("/store/jobs", a.guard, methods{http.MethodGet: o.export, http.MethodPut: o.put})
 	// What takes a while is no GET, as a HEAD would do it for nothing.
 	a.resource("/store/check", a.guard, methods{http.MethodPost: o.check})
 	a.resource("/store/prune", a.guard, methods{http.MethodPost: o.prune})
@@ -72,9 +76,9 @@ func NewOperator(s operated, opts *Options) http.Handler {
 
 // An operator has the handlers of NewOperator.
 type operator struct {
-	store operated
-	long  slots // of checks and prunes
-	pages slots // of plans, each of which reads a page
+	store   operated
+	long    slots // of checks and prunes
+	exports slots
 }
 
 // Stats are jobstore.Stats as JSON has them.
@@ -143,8 +147,7 @@ func (o *operator) explain(w *response) error {
 		return err
 	}
 	var plan jobstore.Plan
-	// A page is read for the plan, in memory that is not counted: one at a time.
-	err = w.atStore(o.pages, func(ctx context.Context) (err error) {
+	err = w.work(mostOfPage, func(ctx context.Context) (err error) { // a page is read for it
 		plan, err = o.store.Explain(ctx, q)
 		return err
 	})

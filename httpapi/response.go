@@ -67,7 +67,7 @@ func isRequestID(id string) bool {
 func (w *response) end() {
 	panicked := recover()
 	for _, r := range w.reserved {
-		r.release()
+		r.pool.free.Release(r.n)
 	}
 	err, _ := panicked.(error)
 	abort := errors.Is(err, http.ErrAbortHandler) || panicked != nil && w.status != 0

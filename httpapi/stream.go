@@ -50,6 +50,7 @@ type problem struct {
 type outcome struct {
 	Problems *int64   `json:"problems,omitempty"`
 	Deleted  *int64   `json:"deleted,omitempty"`
+	Jobs     *int64   `json:"jobs,omitempty"`
 	Error    *failure `json:"error,omitempty"`
 }
 
@@ -69,31 +70,40 @@ func (w *response) stream(ctx context.Context) (s *stream, until context.Context
 
 func (s *stream) begun() bool { return s.status != 0 }
 
-// send sends a line. That nobody reads it ends the request's context.
-func (s *stream) send(l line) {
-	if !s.begun() {
-		header := s.Header()
-		header.Set("Content-Type", "application/x-ndjson")
-		header.Set("X-Content-Type-Options", "nosniff")
-		header.Set("Cache-Control", "no-store")
-		header.Set("X-Accel-Buffering", "no") // so that nginx passes lines on as they come
-		s.status = http.StatusOK
-		s.WriteHeader(s.status)
+// begin sends the header, unless that has been sent.
+func (s *stream) begin() {
+	if s.begun() {
+		return
 	}
+	header := s.Header()
+	header.Set("Content-Type", "application/x-ndjson")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Accel-Buffering", "no") // so that nginx passes lines on as they come
+	s.status = http.StatusOK
+	s.WriteHeader(s.status)
+}
+
+// send sends a line at once. That nobody reads it ends the request's context.
+func (s *stream) send(l line) {
 	text, err := json.Marshal(l)
 	if err == nil {
-		// The server's time-out is for a whole answer, this one is for a line.
-		if s.stop.Err() == nil {
-			_ = s.control().SetWriteDeadline(time.Now().Add(lineTimeout))
-		}
-		_, err = s.Write(append(text, '\n'))
-	}
-	if err == nil {
+		s.sendText(append(text, '\n'))
 		err = s.control().Flush()
 	}
 	if err != nil && s.err == nil {
 		s.err = err
 	}
+}
+
+// sendText sends text, which is lines.
+func (s *stream) sendText(text []byte) {
+	s.begin()
+	// The server's time-out is for a whole answer, this one is for a part of it.
+	if s.stop.Err() == nil {
+		_ = s.control().SetWriteDeadline(time.Now().Add(lineTimeout))
+	}
+	_, _ = s.Write(text) // which remembers its error
 }
 
 func (s *stream) progress(done, total int64) {
