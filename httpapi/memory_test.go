@@ -151,10 +151,10 @@ func (s *meteredStore) List(ctx context.Context, q jobstore.Query) (jobstore.Pag
 func TestManyLargePages(t *testing.T) {
 	store := &meteredStore{Store: openStore(t)}
 	fillLarge(t, store.Store, 6, 3<<20)
-	server := httptest.NewServer(httpapi.New(store, nil))
+	server := httptest.NewServer(httpapi.New(store, &httpapi.Options{MaxWait: time.Minute}))
 	defer server.Close()
 	var all sync.WaitGroup
-	for i := range 32 {
+	for i := range 16 {
 		all.Go(func() {
 			accept := []string{"Accept-Encoding: identity", "Accept-Encoding: gzip"}[i%2]
 			method := []string{"GET", "GET", "HEAD", "GET"}[i%4]

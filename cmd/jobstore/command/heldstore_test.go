@@ -3,7 +3,9 @@ package command_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -33,11 +35,29 @@ func TestFileTakenAway(t *testing.T) {
 			return err
 		},
 		"emptied": func(path string) error { return os.Truncate(path, 0) },
+		"overwritten": func(path string) error {
+			other := path + ".other"
+			if code := mainTo(io.Discard, io.Discard, "--db", other, "import", examplesFile); code != 0 {
+				return fmt.Errorf("import ended with %d", code)
+			}
+			text, err := os.ReadFile(other)
+			if err == nil {
+				var file *os.File
+				if file, err = os.OpenFile(path, os.O_WRONLY, 0); err == nil {
+					_, err = file.WriteAt(text, 0)
+					err = errors.Join(err, file.Close())
+				}
+			}
+			return err
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			database := t.TempDir() + "/jobs.db"
 			must(t, database, "", "import", examplesFile)
 			s := startServe(t, database)
+			for range 3 {
+				fetch(t, "POST", s.url+"/jobs", newVideo, "Content-Type: application/json")
+			}
 			status, _ := fetch(t, "GET", s.url+"/healthz", "")
 			require.Equal(t, 200, status)
 			require.NoError(t, take(database))
@@ -67,6 +87,25 @@ func TestFileTakenAway(t *testing.T) {
 			assert.LessOrEqual(t, code, 1)
 		})
 	}
+}
+
+// TestFileTouched is none of that: the server goes on.
+func TestFileTouched(t *testing.T) {
+	database := newExamples(t)
+	s := startServe(t, database)
+	for range 3 {
+		status, body := fetch(t, "POST", s.url+"/jobs", newVideo, "Content-Type: application/json")
+		require.Equal(t, 201, status, body)
+		require.NoError(t, os.Chtimes(database, time.Now(), time.Now().Add(time.Hour)))
+		status, _ = fetch(t, "GET", s.url+"/healthz", "")
+		require.Equal(t, 200, status)
+	}
+	each(20, func() {
+		status, body := fetch(t, "POST", s.url+"/jobs", newVideo, "Content-Type: application/json")
+		assert.Equal(t, 201, status, body)
+		status, body = fetch(t, "GET", s.url+"/healthz", "")
+		assert.Equal(t, 200, status, body)
+	})
 }
 
 // startProgram runs the real program as a server and returns it with its address.

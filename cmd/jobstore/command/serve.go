@@ -91,6 +91,7 @@ Forwarded and X-Forwarded-* headers say so.`,
 				if err != nil {
 					return err
 				}
+				defer held.letGo()
 				m.watch(held)
 				defer limitMemory()()
 				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "listening on http://%s\n", l.Addr()); err != nil {
