@@ -204,6 +204,9 @@ func TestOpenAPI(t *testing.T) {
 			a.do(t, 415, c.method, c.target, c.good, "Content-Type: text/plain")
 		}
 		if strings.HasPrefix(c.target, "/jobs/") {
+			if c.method != "GET" {
+				a.do(t, 412, c.method, c.target, c.good, `If-Match: W/"1"`)
+			}
 			a.do(t, 400, c.method, "/jobs/abc", c.good)
 			a.do(t, 404, c.method, "/jobs/job_missing", c.good)
 		}
@@ -228,7 +231,7 @@ func (a *openAPI) assertAllSeen(t *testing.T) {
 			for status := range operation.Responses.Map() {
 				code := map[string]int{
 					"200": 200, "201": 201, "204": 204, "304": 304, "400": 400, "401": 401, "403": 403, "404": 404,
-					"409": 409, "413": 413, "414": 414, "415": 415, "500": 500, "503": 503, "507": 507,
+					"409": 409, "412": 412, "413": 413, "414": 414, "415": 415, "500": 500, "503": 503, "507": 507,
 				}[status]
 				if status != "408" && !a.seen[operation.OperationID+" "+http.StatusText(code)] {
 					missing = append(missing, method+" "+path+" "+status)

@@ -25,6 +25,7 @@ var statusOf = map[string]int{
 	"request_timeout":        http.StatusRequestTimeout,
 	"job_exists":             http.StatusConflict,
 	"idempotency_conflict":   http.StatusConflict,
+	"precondition_failed":    http.StatusPreconditionFailed,
 	"body_too_large":         http.StatusRequestEntityTooLarge,
 	"url_too_long":           http.StatusRequestURITooLong,
 	"media_type_unsupported": http.StatusUnsupportedMediaType,

@@ -2,6 +2,17 @@ package httpapi
 
 import "strings"
 
+// ifMatch returns the refusal of a change whose If-Match header is not fulfilled. It
+// compares tags strongly, and ours are weak, so that none fulfils it: a client that
+// means to change what it has seen must not change what it has not.
+func (w *response) ifMatch() error {
+	values := w.request.Header["If-Match"]
+	if len(values) == 0 || strings.Trim(strings.Join(values, ","), " \t") == "*" {
+		return nil
+	}
+	return refusef("precondition_failed", "If-Match compares tags strongly, and the tags here are weak: only * matches")
+}
+
 // matchesTag reports whether the values of an If-None-Match header name tag, or
 // are "*". Tags are compared weakly, as If-None-Match asks for.
 func matchesTag(values []string, tag string) bool {

@@ -156,8 +156,8 @@ type handler func(*response) error
 // methods are the handlers of one resource.
 type methods map[string]handler
 
-// resource adds a resource to the mux. What its methods do is guarded, what they
-// are is not: browsers ask for OPTIONS without a token.
+// resource adds a resource to the mux. Its methods are guarded. OPTIONS is not,
+// because browsers send it without a token.
 func (a *api) resource(pattern string, guard func(handler) handler, m methods) {
 	allowed := []string{http.MethodOptions}
 	for method, h := range m {

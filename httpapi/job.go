@@ -82,6 +82,9 @@ func (a *api) update(w *response) error {
 	if _, err := w.parameters(); err != nil {
 		return err
 	}
+	if err := w.ifMatch(); err != nil {
+		return err
+	}
 	fields, err := w.readObject("status", "output", "error", "tasks", "metadata")
 	if err != nil {
 		return err
@@ -114,6 +117,9 @@ func (a *api) update(w *response) error {
 // delete answers DELETE /jobs/{id}.
 func (a *api) delete(w *response) error {
 	if _, err := w.parameters(); err != nil {
+		return err
+	}
+	if err := w.ifMatch(); err != nil {
 		return err
 	}
 	err := w.atStore(a.slots, func(ctx context.Context) error {

@@ -68,7 +68,7 @@ func NewOperator(s operated, opts *Options) http.Handler {
 	a.resource("/store/count", a.guard, methods{http.MethodGet: o.count})
 	a.resource("/store/explain", a.guard, methods{http.MethodGet: o.explain})
 	a.resource("/store/jobs", a.guard, methods{http.MethodGet: o.export, http.MethodPut: o.put})
-	// What takes a while is no GET, as a HEAD would do it for nothing.
+	// A check is no GET, because HEAD would run it for nothing.
 	a.resource("/store/check", a.guard, methods{http.MethodPost: o.check})
 	a.resource("/store/prune", a.guard, methods{http.MethodPost: o.prune})
 	return a

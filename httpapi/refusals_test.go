@@ -237,6 +237,12 @@ var badRequests = []struct {
 	{"GET /jobs", []string{"Expect: tea"}, "", 417, ""},
 	{"GET /jobs", []string{"X-Long: " + strings.Repeat("a", 100<<10)}, "", 431, ""},
 
+	// Changes of what the client has not seen.
+	{"PATCH /jobs/job_here", []string{jsonType, `If-Match: W/"1"`}, `{"status":"failed"}`, 412, "precondition_failed"},
+	{"PATCH /jobs/job_here", []string{jsonType, `If-Match: "1", *`}, `{"status":"failed"}`, 412, "precondition_failed"},
+	{"DELETE /jobs/job_here", []string{`If-Match: "1"`}, "", 412, "precondition_failed"},
+	{"DELETE /jobs/job_missing", []string{`If-Match: *`}, "", 404, "job_not_found"},
+
 	// Pages of other origins.
 	{"POST /jobs", []string{jsonType, "Origin: https://evil.example"}, good, 403, "origin_not_allowed"},
 	{"POST /jobs", []string{jsonType, "Origin: null"}, good, 403, "origin_not_allowed"},

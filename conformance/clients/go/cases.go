@@ -67,14 +67,14 @@ func main() {
 	tag := got.HTTPResponse.Header.Get("ETag")
 	say("not modified", must(c.GetJobWithResponse(ctx, id, &api.GetJobParams{IfNoneMatch: &tag})).StatusCode())
 	status, tasks := api.Processing, []any{map[string]any{"object": "task"}}
-	processing := must(c.UpdateJobWithResponse(ctx, id, api.Report{Status: &status, Tasks: &tasks}))
+	processing := must(c.UpdateJobWithResponse(ctx, id, nil, api.Report{Status: &status, Tasks: &tasks}))
 	say("processing", processing.StatusCode(), string(processing.JSON200.Status), len(processing.JSON200.Tasks))
 	status = api.Failed
-	failed := must(c.UpdateJobWithResponse(ctx, id, api.Report{Status: &status, Error: map[string]any{"code": 7}}))
+	failed := must(c.UpdateJobWithResponse(ctx, id, nil, api.Report{Status: &status, Error: map[string]any{"code": 7}}))
 	say("failed", failed.StatusCode(), string(failed.JSON200.Status), failed.JSON200.Error)
-	text := must(c.UpdateJobWithResponse(ctx, id, api.Report{Error: "text"}))
+	text := must(c.UpdateJobWithResponse(ctx, id, nil, api.Report{Error: "text"}))
 	say("any error", text.StatusCode(), `"`+text.JSON200.Error.(string)+`"`)
-	none := must(c.UpdateJobWithBodyWithResponse(ctx, id, "application/json", strings.NewReader(`{"error":null,"tasks":null}`)))
+	none := must(c.UpdateJobWithBodyWithResponse(ctx, id, nil, "application/json", strings.NewReader(`{"error":null,"tasks":null}`)))
 	say("no error", none.StatusCode(), none.JSON200.Error, len(none.JSON200.Tasks))
 	second := must(c.CreateJobWithResponse(ctx, nil, api.NewJob{Kind: api.Audio, Input: "s3://a/b"}))
 	say("second", second.StatusCode(), string(second.JSON201.Kind))
@@ -101,7 +101,7 @@ func main() {
 	say("missing", missing.StatusCode(), string(missing.JSON404.Kind))
 	stranger := must(c.ListJobsWithResponse(ctx, nil, as("wrong")))
 	say("bad token", stranger.StatusCode(), string(stranger.JSON401.Kind))
-	say("delete", must(c.DeleteJobWithResponse(ctx, id)).StatusCode())
+	say("delete", must(c.DeleteJobWithResponse(ctx, id, nil)).StatusCode())
 	gone := must(c.GetJobWithResponse(ctx, id, nil))
 	say("deleted", gone.StatusCode(), string(gone.JSON404.Kind))
 }
