@@ -148,9 +148,11 @@ func limitMemory() (undo func()) {
 	return func() { debug.SetMemoryLimit(before) }
 }
 
-// serverToken returns the token that clients must have, or "".
+// serverToken returns the token that clients must have, or "". One that is given and
+// turns out to be empty is refused: it would let everybody in.
 func serverToken(cmd *cobra.Command, file string) (string, error) {
-	token, given := tokenOf(cmd), tokenFlag
+	token, from := tokenOf(cmd), tokenFlag
+	given := token != "" || cmd.Flag(tokenFlag).Changed
 	if file != "" {
 		if cmd.Flag(tokenFlag).Changed {
 			return "", &jobstore.FieldError{Field: tokenFlag, Reason: "and token-file cannot be used together"}
@@ -159,14 +161,14 @@ func serverToken(cmd *cobra.Command, file string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		token, given = string(text), "token-file"
-		if strings.TrimRight(token, "\r\n") == "" {
-			return "", &jobstore.FieldError{Field: given, Value: file, Reason: "is empty"}
-		}
+		token, from, given = string(text), "token-file", true
 	}
 	token = strings.TrimRight(token, "\r\n")
+	if given && token == "" {
+		return "", &jobstore.FieldError{Field: from, Reason: "is empty"}
+	}
 	if token != strings.Trim(token, " \t") || strings.ContainsFunc(token, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return "", &jobstore.FieldError{Field: given, Reason: "must be one line of ASCII without spaces around it, as a header has to carry it"}
+		return "", &jobstore.FieldError{Field: from, Reason: "must be one line of ASCII without spaces around it, as a header has to carry it"}
 	}
 	return token, nil
 }

@@ -165,7 +165,8 @@ func TestTokenForms(t *testing.T) {
 	lines := filepath.Join(t.TempDir(), "lines")
 	require.NoError(t, os.WriteFile(lines, []byte("secret\nother\n"), 0o600))
 	for call, told := range map[string]string{
-		"--token-file " + empty:                          "token-file",
+		"--token-file " + empty:                          "token-file is empty",
+		"--token=":                                       "token is empty",
 		"--token-file " + lines:                          "token-file must be one line",
 		"--token-file " + file + " --token s":            "cannot be used together",
 		"--token-file /nonexistent":                      "no such file",
