@@ -120,6 +120,48 @@ func startProgram(t *testing.T, cmd *exec.Cmd) (url string) {
 	return strings.TrimSpace(strings.TrimPrefix(line, "listening on "))
 }
 
+// TestServeOnFullDisk lets the file reach a limit of its length, as a full disk is one, and takes
+// the limit away: the server refuses jobs until then, and takes them after.
+func TestServeOnFullDisk(t *testing.T) {
+	limiter, err := exec.LookPath("prlimit")
+	if err != nil {
+		t.Skip("prlimit is not installed")
+	}
+	database := newDatabase(t)
+	cmd := exec.Command("sh", "-c", `ulimit -S -f 8000 && exec "$@"`, "sh", binary(t), "--db", database, "serve", "--addr", "127.0.0.1:0")
+	url := startProgram(t, cmd)
+	large := `{"kind":"video","input":"https://example.com/a","metadata":{"a":"` + strings.Repeat("x", 50_000) + `"}}`
+	post := func() (int, string) { return fetch(t, "POST", url+"/jobs", large, "Content-Type: application/json") }
+	made, full := 0, 0
+	for full < 20 && made < 1000 {
+		switch status, body := post(); status {
+		case 201:
+			made++
+		case 507:
+			assert.Contains(t, body, `"kind":"store_full"`)
+			full++
+		default:
+			require.Fail(t, "", "%d: %s", status, body)
+		}
+	}
+	assert.Equal(t, 20, full)
+	status, _ := fetch(t, "GET", url+"/healthz", "")
+	assert.Equal(t, 200, status)
+	status, _ = fetch(t, "GET", url+"/jobs", "")
+	assert.Equal(t, 200, status)
+
+	text, err := exec.Command(limiter, "--pid", fmt.Sprint(cmd.Process.Pid), "--fsize=unlimited").CombinedOutput()
+	require.NoError(t, err, "%s", text)
+	for range 20 {
+		status, body := post()
+		require.Equal(t, 201, status, body)
+		made++
+	}
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, cmd.Wait())
+	assert.Equal(t, fmt.Sprintln(made), must(t, database, "", "count"))
+}
+
 // TestReaderOfLogGoesAway leaves the server running.
 func TestReaderOfLogGoesAway(t *testing.T) {
 	cmd := exec.Command(binary(t), "--db", newExamples(t), "serve", "--addr", "127.0.0.1:0")
