@@ -53,7 +53,7 @@ func TestInterruptedProcess(t *testing.T) {
 	err = cmd.Wait()
 	var exit *exec.ExitError
 	require.ErrorAs(t, err, &exit)
-	assert.Equal(t, 1, exit.ExitCode(), errs.String())
+	assert.Equal(t, 130, exit.ExitCode(), errs.String())
 	n := count(t, database)
 	assert.Equal(t, fmt.Sprintf("jobstore: standard input: interrupted; %d jobs were committed\n", n), errs.String())
 	assert.GreaterOrEqual(t, n, 2000)
@@ -75,7 +75,7 @@ func TestExamplesOfHelpRun(t *testing.T) {
 
 	// import comes first, as the others need a store, and what deletes last.
 	commands := []string{"import", "", "list", "get", "create", "update", "count", "stats", "explain", "check", "export", "serve", "demo",
-		"backup", "compact", "reindex", "salvage", "delete", "prune"}
+		"backup", "compact", "reindex", "salvage", "delete", "prune", "version"}
 	help := runPlain(context.Background(), "--help")
 	for _, match := range regexp.MustCompile(`(?m)^  ([a-z]+) +[A-Z]`).FindAllStringSubmatch(help.out, -1) {
 		if name := match[1]; name != "completion" && name != "help" {

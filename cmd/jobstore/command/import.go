@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jobstore/jobstore"
+	"github.com/jobstore/jobstore/client"
 	"github.com/jobstore/jobstore/jobfile"
 )
 
@@ -52,7 +53,7 @@ between two commits. To import a file again does no harm.`,
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "imported %d jobs\n", im.committed)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "imported %s\n", number(im.committed, "job"))
 			return err
 		},
 	}
@@ -136,7 +137,7 @@ func (im *importer) run(ctx context.Context, r io.Reader) error {
 		if b.err != nil {
 			return im.failed(b.err)
 		}
-		im.bar.describe(fmt.Sprintf("imported %s jobs", humanize.Comma(int64(im.committed))))
+		im.bar.describe(fmt.Sprintf("imported %s %s", humanize.Comma(int64(im.committed)), plural(im.committed, "job")))
 		im.bar.set(b.read)
 	}
 }
@@ -146,17 +147,30 @@ func (im *importer) run(ctx context.Context, r io.Reader) error {
 // one that ends with the exit code for usage.
 func (im *importer) failed(err error) error {
 	where, what := im.file, err.Error()
+	interrupted := errors.Is(err, context.Canceled)
 	if at, ok := errors.AsType[*jobfile.PlaceError](err); ok {
 		where = at.In(im.file)
 	}
 	switch {
 	case errors.Is(err, jobfile.ErrUnknownField):
 		what += "; --ignore-unknown passes over such fields"
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, client.ErrOutcomeUnknown) && !interrupted:
+		what += "; to import again does no harm"
+	case errors.Is(err, client.ErrOutcomeUnknown):
+		what = "interrupted; " + client.ErrOutcomeUnknown.Error()
+	case interrupted:
 		what = "interrupted"
 	}
+	verb := "were"
+	if im.committed == 1 {
+		verb = "was"
+	}
 	what = strings.TrimPrefix(what, jobstore.ErrInvalid.Error()+": ")
-	return fmt.Errorf("%s: %s; %d jobs were committed", where, what, im.committed)
+	text := fmt.Sprintf("%s: %s; %s %s committed", where, what, number(im.committed, "job"), verb)
+	if interrupted {
+		return interruption(text)
+	}
+	return errors.New(text)
 }
 
 // read sends the jobs of r in batches until they end or ctx does.

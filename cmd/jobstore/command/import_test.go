@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -28,11 +29,23 @@ func ndjson(n int) []string {
 	return list
 }
 
+// count returns the number of jobs in a store, 0 where there is none.
 func count(t *testing.T, database string) int {
 	t.Helper()
+	if _, err := os.Stat(database); errors.Is(err, fs.ErrNotExist) {
+		return 0
+	}
 	n, err := strconv.Atoi(strings.TrimSpace(must(t, database, "", "count")))
 	require.NoError(t, err)
 	return n
+}
+
+// jobsWere returns how an error counts n jobs.
+func jobsWere(n int) string {
+	if n == 1 {
+		return "1 job was"
+	}
+	return fmt.Sprintf("%d jobs were", n)
 }
 
 // TestBadLine puts each kind of mistake in the middle of a batch, and of a file.
@@ -50,14 +63,14 @@ func TestBadLine(t *testing.T) {
 		`{"id":"job_1","kind":"video","status":"queued","input":"s3://a/b","object":"task"}`:                   `object "task" must be "job"`,
 		`{"id":"job_1","kind":"video","status":"queued","input":"s3://a/b","colour":"red"}`:                    `unknown field "colour"; --ignore-unknown`,
 		`{"ID":"job_1","kind":"video","status":"queued","input":"s3://a/b"}`:                                   `unknown field "ID"`,
-		`{"id":"job_1","kind":"video","status":"queued","input":"s3://a/` + "\xff" + `"}`:                      "not valid UTF-8",
-		`{"id":"job_1","kind":"video","status":"queued","metadata":{"a":"` + "\xc3" + `"},"input":"s3://a/b"}`: "not valid UTF-8",
+		`{"id":"job_1","kind":"video","status":"queued","input":"s3://a/` + "\xff" + `"}`:                      "must be valid UTF-8",
+		`{"id":"job_1","kind":"video","status":"queued","metadata":{"a":"` + "\xc3" + `"},"input":"s3://a/b"}`: "must be valid UTF-8",
 		`{"id":"job_1","kind":"video","status":"queued","input":"` + strings.Repeat("x", 16<<10+1) + `"}`:      "is too long: 16385 bytes",
-		`{"id":"job_1","kind":"vid`: "unexpected end of JSON input",
-		`{"id":"job_1"} {}`:         "after top-level value",
-		`null`:                      "a job must be a JSON object",
-		`[]`:                        "a job must be a JSON object",
-		`id,kind,status`:            "a job must be a JSON object",
+		`{"id":"job_1","kind":"vid`: "the job must be JSON: it ends too early",
+		`{"id":"job_1"} {}`:         "the job goes on after its JSON object",
+		`null`:                      "the job must be a JSON object",
+		`[]`:                        "the job must be a JSON object",
+		`id,kind,status`:            "the job must be JSON: invalid character 'i'",
 	} {
 		good, places := all[:60], []int{37}
 		if strings.Contains(bad, "vide\"") {
@@ -73,7 +86,7 @@ func TestBadLine(t *testing.T) {
 			assert.Equal(t, 1, got.code)
 			assert.Contains(t, got.err, fmt.Sprintf("jobstore: standard input:%d: ", at+1))
 			assert.Contains(t, got.err, want)
-			assert.True(t, strings.HasSuffix(got.err, fmt.Sprintf("; %d jobs were committed\n", at)), got.err)
+			assert.True(t, strings.HasSuffix(got.err, fmt.Sprintf("; %s committed\n", jobsWere(at))), got.err)
 			assert.Equal(t, at, count(t, database))
 		}
 	}
@@ -97,14 +110,14 @@ func TestBadElement(t *testing.T) {
 		strings.TrimSuffix(array, "\"}\n]\n"):           "standard input:10: element 3: the array ends without its bracket",
 		strings.Replace(array, "\n]", ",\n]", 1):        "standard input:14: element 4: invalid character ']'",
 		array + "{}":                                    "standard input:15: something follows the array",
-		strings.Replace(array, "{", "5, {", 1):          "standard input:2: element 1: a job must be a JSON object",
+		strings.Replace(array, "{", "5, {", 1):          "standard input:2: element 1: the job must be a JSON object",
 		"[":                                             "standard input:1: the array ends without its bracket",
 	} {
 		database := newDatabase(t)
 		got := run(t, database, text, "import", "-")
 		assert.Equal(t, 1, got.code, text)
 		assert.Contains(t, got.err, "jobstore: "+want, text)
-		assert.True(t, strings.HasSuffix(got.err, fmt.Sprintf("; %d jobs were committed\n", count(t, database))), got.err)
+		assert.True(t, strings.HasSuffix(got.err, fmt.Sprintf("; %s committed\n", jobsWere(count(t, database)))), got.err)
 	}
 }
 
@@ -140,7 +153,7 @@ func TestImportForms(t *testing.T) {
 		a + "\n" + a + "\n" + b:         3, // the last one counts
 	} {
 		database := newDatabase(t)
-		assert.Equal(t, fmt.Sprintf("imported %d jobs\n", want), must(t, database, text, "import", "-"), "%q", text)
+		assert.Equal(t, fmt.Sprintf("imported %d %s\n", want, map[bool]string{true: "job", false: "jobs"}[want == 1]), must(t, database, text, "import", "-"), "%q", text)
 		assert.Equal(t, min(want, 2), count(t, database), "%q", text)
 	}
 	database := newDatabase(t)
@@ -162,9 +175,9 @@ func TestLongLines(t *testing.T) {
 
 	tooLong := strings.Replace(line, "{", "{"+strings.Repeat(" ", 16<<20), 1)
 	got := run(t, database, line+"\n"+tooLong, "import", "-")
-	assert.Equal(t, "jobstore: standard input:2: longer than 16777216 bytes; 1 jobs were committed\n", got.err)
+	assert.Equal(t, "jobstore: standard input:2: longer than 16777216 bytes; 1 job was committed\n", got.err)
 	got = run(t, database, "["+line+",\n\n"+tooLong+"]", "import", "-")
-	assert.Equal(t, "jobstore: standard input:3: element 2: longer than 16777216 bytes; 1 jobs were committed\n", got.err)
+	assert.Equal(t, "jobstore: standard input:3: element 2: longer than 16777216 bytes; 1 job was committed\n", got.err)
 }
 
 // TestUnreadable imports from what fails in the middle.
@@ -202,7 +215,7 @@ func TestInterruptedImport(t *testing.T) {
 	}()
 	var out, errs bytes.Buffer
 	code := command.Main(ctx, []string{"--db", database, "import", "-"}, in, &out, &errs)
-	assert.Equal(t, 1, code)
+	assert.Equal(t, 130, code)
 	requireOneLine(t, errs.String())
 	n := count(t, database)
 	assert.Equal(t, fmt.Sprintf("jobstore: standard input: interrupted; %d jobs were committed\n", n), errs.String())

@@ -54,9 +54,6 @@ Forwarded and X-Forwarded-* headers say so.`,
 		),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := refuseServer(cmd); err != nil {
-				return err // before it listens
-			}
 			if health {
 				return checkHealth(cmd.Context(), addr)
 			}
