@@ -67,6 +67,9 @@ func (c *Client) stream(ctx context.Context, r request, each func([]byte) (more 
 	})
 	if errors.Is(context.Cause(ctx), silent) {
 		err = silent
+		if r.changing {
+			err = fmt.Errorf("%w: %w", silent, ErrOutcomeUnknown)
+		}
 	}
 	if err != nil && ctx.Err() != nil && context.Cause(ctx) == ctx.Err() {
 		err = ctx.Err()

@@ -2,8 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"net/http"
 	"strings"
@@ -106,7 +104,7 @@ func (x *exporter) page(ctx context.Context, q jobstore.Query) (ids []jobstore.I
 // more.
 func (x *exporter) job(ctx context.Context, id jobstore.ID, q *jobstore.Query) error {
 	job, err := x.store.Get(ctx, id)
-	if errors.Is(err, jobstore.ErrNotFound) || err == nil && !matches(&job, q) {
+	if errors.Is(err, jobstore.ErrNotFound) || err == nil && !jobfile.Matches(&job, q) {
 		return nil
 	}
 	if err != nil {
@@ -131,16 +129,4 @@ func (x *exporter) job(ctx context.Context, id jobstore.ID, q *jobstore.Query) e
 		x.chunk = make([]byte, 0, exportChunk)
 	}
 	return nil
-}
-
-// matches reports whether q's filter lets job through.
-func matches(job *jobstore.Job, q *jobstore.Query) bool {
-	if q.Kind != 0 && job.Kind&q.Kind == 0 || q.Status != 0 && job.Status&q.Status == 0 {
-		return false
-	}
-	if q.InputSHA256 != "" {
-		sum := sha256.Sum256([]byte(job.Input))
-		return strings.EqualFold(hex.EncodeToString(sum[:]), q.InputSHA256)
-	}
-	return q.Input == "" || job.Input == q.Input
 }

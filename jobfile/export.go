@@ -3,8 +3,11 @@ package jobfile
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"iter"
+	"strings"
 
 	"github.com/jobstore/jobstore"
 )
@@ -22,7 +25,7 @@ func Export(ctx context.Context, s Source, q jobstore.Query) iter.Seq2[jobstore.
 		for job, err := range s.All(ctx, q) {
 			if err == nil {
 				job, err = s.Get(ctx, job.ID) // All leaves the tasks out
-				if errors.Is(err, jobstore.ErrNotFound) || err == nil && !matches(&job, &q) {
+				if errors.Is(err, jobstore.ErrNotFound) || err == nil && !Matches(&job, &q) {
 					continue
 				}
 			}
@@ -33,10 +36,16 @@ func Export(ctx context.Context, s Source, q jobstore.Query) iter.Seq2[jobstore.
 	}
 }
 
-func matches(job *jobstore.Job, q *jobstore.Query) bool {
-	return (q.Kind == 0 || job.Kind&q.Kind != 0) &&
-		(q.Status == 0 || job.Status&q.Status != 0) &&
-		(q.Input == "" || job.Input == q.Input)
+// Matches reports whether q's filter lets job through, wherever the cursors stand.
+func Matches(job *jobstore.Job, q *jobstore.Query) bool {
+	if q.Kind != 0 && job.Kind&q.Kind == 0 || q.Status != 0 && job.Status&q.Status == 0 {
+		return false
+	}
+	if q.InputSHA256 != "" {
+		sum := sha256.Sum256([]byte(job.Input))
+		return strings.EqualFold(hex.EncodeToString(sum[:]), q.InputSHA256)
+	}
+	return q.Input == "" || job.Input == q.Input
 }
 
 // AppendLine appends job to dst as a line of NDJSON, without the line end behind
