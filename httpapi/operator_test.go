@@ -116,7 +116,7 @@ func TestOperatorRefusals(t *testing.T) {
 		{"PUT /store/jobs", "Content-Type: text/plain", good, 415, "application/json or application/x-ndjson"},
 		{"PUT /store/jobs", "Content-Encoding: gzip", good, 415, `"kind":"media_type_unsupported"`},
 		{"PUT /store/jobs", ndjson, good + strings.Repeat(" ", maxBody), 413, `"kind":"body_too_large"`},
-		{"PUT /store/jobs", ndjson, good + "\n\n{\"id\":7}\n", 400, "body:3: id \\\"number\\\" must be a JSON string"},
+		{"PUT /store/jobs", ndjson, good + "\n\n{\"id\":7}\n", 400, "body:3: id must be a string"},
 		{"PUT /store/jobs", ndjson, good + "\n" + strings.Replace(good, "video", "film", 1), 400, "body:2: kind \\\"film\\\" must be"},
 		{"PUT /store/jobs", ndjson, good + "\n" + strings.Replace(good, "{", `{"colour":1,`, 1), 400, "body:2: unknown field \\\"colour\\\"\""},
 		{"PUT /store/jobs", ndjson, good + "\nnull", 400, "body:2: a job must be a JSON object"},

@@ -53,7 +53,7 @@ var fields = []string{
 // are an error, unless they are to be ignored.
 func Parse(text []byte, ignoreUnknown bool) (*jobstore.Job, error) {
 	text = bytes.TrimLeft(text, " \t\r\n")
-	err := readObject(text, "the job", func(name string, value []byte) error {
+	err := readObject(text, "a job", func(name string, value []byte) error {
 		switch {
 		case slices.Contains(fields, name):
 			return checkText(name, value)

@@ -63,14 +63,14 @@ func TestBadLine(t *testing.T) {
 		`{"id":"job_1","kind":"video","status":"queued","input":"s3://a/b","object":"task"}`:                   `object "task" must be "job"`,
 		`{"id":"job_1","kind":"video","status":"queued","input":"s3://a/b","colour":"red"}`:                    `unknown field "colour"; --ignore-unknown`,
 		`{"ID":"job_1","kind":"video","status":"queued","input":"s3://a/b"}`:                                   `unknown field "ID"`,
-		`{"id":"job_1","kind":"video","status":"queued","input":"s3://a/` + "\xff" + `"}`:                      "must be valid UTF-8",
-		`{"id":"job_1","kind":"video","status":"queued","metadata":{"a":"` + "\xc3" + `"},"input":"s3://a/b"}`: "must be valid UTF-8",
+		`{"id":"job_1","kind":"video","status":"queued","input":"s3://a/` + "\xff" + `"}`:                      "not valid UTF-8",
+		`{"id":"job_1","kind":"video","status":"queued","metadata":{"a":"` + "\xc3" + `"},"input":"s3://a/b"}`: "not valid UTF-8",
 		`{"id":"job_1","kind":"video","status":"queued","input":"` + strings.Repeat("x", 16<<10+1) + `"}`:      "is too long: 16385 bytes",
-		`{"id":"job_1","kind":"vid`: "the job must be JSON: it ends too early",
-		`{"id":"job_1"} {}`:         "the job goes on after its JSON object",
-		`null`:                      "the job must be a JSON object",
-		`[]`:                        "the job must be a JSON object",
-		`id,kind,status`:            "the job must be JSON: invalid character 'i'",
+		`{"id":"job_1","kind":"vid`: "unexpected end of JSON input",
+		`{"id":"job_1"} {}`:         "after top-level value",
+		`null`:                      "a job must be a JSON object",
+		`[]`:                        "a job must be a JSON object",
+		`id,kind,status`:            "a job must be a JSON object",
 	} {
 		good, places := all[:60], []int{37}
 		if strings.Contains(bad, "vide\"") {
@@ -110,7 +110,7 @@ func TestBadElement(t *testing.T) {
 		strings.TrimSuffix(array, "\"}\n]\n"):           "standard input:10: element 3: the array ends without its bracket",
 		strings.Replace(array, "\n]", ",\n]", 1):        "standard input:14: element 4: invalid character ']'",
 		array + "{}":                                    "standard input:15: something follows the array",
-		strings.Replace(array, "{", "5, {", 1):          "standard input:2: element 1: the job must be a JSON object",
+		strings.Replace(array, "{", "5, {", 1):          "standard input:2: element 1: a job must be a JSON object",
 		"[":                                             "standard input:1: the array ends without its bracket",
 	} {
 		database := newDatabase(t)
