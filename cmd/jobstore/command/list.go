@@ -82,7 +82,7 @@ func (l *lister) run(cmd *cobra.Command) error {
 	}
 	return withSource(cmd, reading, func(jobs source) error {
 		if l.all {
-			return l.pages(cmd.Context(), jobs, q, l.printer(cmd.OutOrStdout(), now))
+			return l.pages(cmd.Context(), jobs, q, l.printer(interruptible(cmd.Context(), cmd.OutOrStdout()), now))
 		}
 		if !l.explain {
 			return l.page(cmd, jobs, q, now)
