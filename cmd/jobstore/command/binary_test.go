@@ -105,11 +105,12 @@ func runExample(t *testing.T, shell, folder, line string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	endless := strings.Contains(line, " serve") || strings.Contains(line, " --watch")
+	line = strings.TrimSpace(line)
+	endless := strings.Contains(line, " serve") && !strings.Contains(line, " --health") || strings.Contains(line, " --watch")
 	if endless {
-		line = "exec" + strings.Replace(line, "--addr 127.0.0.1:8080", "--addr 127.0.0.1:0", 1)
+		line = "exec env " + strings.Replace(line, "--addr 127.0.0.1:8080", "--addr 127.0.0.1:0", 1)
 		if !strings.Contains(line, "--addr") && strings.Contains(line, " serve") {
-			line = strings.TrimSuffix(line, "\n") + " --addr 127.0.0.1:0" // the port of the default may be taken
+			line += " --addr 127.0.0.1:0" // the port of the default may be taken
 		}
 	}
 	cmd := exec.CommandContext(ctx, shell, "-c", line)
@@ -118,7 +119,7 @@ func runExample(t *testing.T, shell, folder, line string) {
 		"PATH="+filepath.Dir(binary(t))+string(os.PathListSeparator)+os.Getenv("PATH"))
 	if !endless {
 		text, err := cmd.CombinedOutput()
-		assert.NoError(t, err, "%s%s", line, text)
+		assert.NoError(t, err, "%s\n%s", line, text)
 		return
 	}
 	if runtime.GOOS == "windows" {
@@ -133,5 +134,5 @@ func runExample(t *testing.T, shell, folder, line string) {
 	assert.NoError(t, err, line)
 	assert.NoError(t, cmd.Process.Signal(os.Interrupt))
 	_, _ = io.Copy(io.Discard, out)
-	assert.NoError(t, cmd.Wait(), "%s%s", line, errs.String())
+	assert.NoError(t, cmd.Wait(), "%s\n%s", line, errs.String())
 }
