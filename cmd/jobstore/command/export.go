@@ -59,9 +59,13 @@ A file appears when it is complete, and takes the place of another only with
 					bar = newProgress(cmd.ErrOrStderr(), "exporting", total, "jobs")
 					defer bar.clear()
 				}
-				return to.write(func(w io.Writer) error {
+				err := to.write(func(w io.Writer) error {
 					return ex.run(cmd.Context(), w, bar)
 				})
+				if err != nil && to.isStream() && ex.written > 0 {
+					return after(err, "the output is incomplete, after about %s", number(ex.written, "job"))
+				}
+				return err
 			})
 		},
 	}
@@ -79,6 +83,8 @@ type exporter struct {
 	jobs           source
 	query          jobstore.Query
 	array, noTasks bool
+
+	written int
 }
 
 func (ex *exporter) run(ctx context.Context, w io.Writer, bar *progress) error {
@@ -94,6 +100,7 @@ func (ex *exporter) run(ctx context.Context, w io.Writer, bar *progress) error {
 		if err != nil {
 			return err
 		}
+		ex.written = out.jobs
 		bar.set(int64(out.jobs))
 	}
 	return out.close()
