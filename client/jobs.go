@@ -32,13 +32,13 @@ func (c *Client) List(ctx context.Context, q jobstore.Query) (page jobstore.Page
 		r.header.Set("If-None-Match", last.tag)
 		r.statuses = append(r.statuses, http.StatusNotModified)
 	}
-	err = c.ask(ctx, r, c.timeout, &page.Jobs, func(resp *http.Response) string {
-		if resp.StatusCode == http.StatusNotModified {
+	err = c.ask(ctx, r, c.timeout, &page.Jobs, func(a answer) string {
+		if a.status == http.StatusNotModified {
 			page = last.page
 			page.Jobs = slices.Clone(page.Jobs)
 			return ""
 		}
-		more := resp.Header.Get("Has-More")
+		more := a.header.Get("Has-More")
 		if more != "true" && more != "false" {
 			return "it lacks the header Has-More"
 		}
@@ -49,7 +49,7 @@ func (c *Client) List(ctx context.Context, q jobstore.Query) (page jobstore.Page
 		if lack := checkPage(page.Jobs, q.Order); lack != "" {
 			return lack
 		}
-		last.target, last.tag, last.page = target, resp.Header.Get("ETag"), page
+		last.target, last.tag, last.page = target, a.header.Get("ETag"), page
 		last.page.Jobs = slices.Clone(page.Jobs)
 		c.mu.Lock()
 		c.last = last
@@ -123,9 +123,9 @@ func jobPath(id jobstore.ID) string { return "/jobs/" + string(id) }
 
 // askJob sends r and reads the job of the answer into job. The API says [] where a
 // store has no tasks.
-func (c *Client) askJob(ctx context.Context, r request, job *jobstore.Job, valid func(*http.Response) string) error {
+func (c *Client) askJob(ctx context.Context, r request, job *jobstore.Job, valid func(answer) string) error {
 	var got jobstore.Job
-	err := c.ask(ctx, r, c.timeout, &got, func(resp *http.Response) string {
+	err := c.ask(ctx, r, c.timeout, &got, func(a answer) string {
 		if err := got.Validate(); err != nil {
 			return err.Error()
 		}
@@ -133,7 +133,7 @@ func (c *Client) askJob(ctx context.Context, r request, job *jobstore.Job, valid
 		if string(job.Tasks) == "[]" {
 			job.Tasks = nil
 		}
-		return valid(resp)
+		return valid(a)
 	})
 	return err
 }
@@ -149,8 +149,8 @@ func (c *Client) Get(ctx context.Context, id jobstore.ID) (job jobstore.Job, err
 }
 
 // isJob says that a job is not the one with the given ID.
-func isJob(id jobstore.ID, job *jobstore.Job) func(*http.Response) string {
-	return func(*http.Response) string {
+func isJob(id jobstore.ID, job *jobstore.Job) func(answer) string {
+	return func(answer) string {
 		if job.ID != id {
 			return fmt.Sprintf("it is %s", job.ID)
 		}
@@ -198,8 +198,8 @@ func (c *Client) create(ctx context.Context, key string, job *jobstore.Job) (cre
 		r.statuses = append(r.statuses, http.StatusOK)
 	}
 	var made jobstore.Job
-	err = c.askJob(ctx, r, &made, func(resp *http.Response) string {
-		created = resp.StatusCode == http.StatusCreated
+	err = c.askJob(ctx, r, &made, func(a answer) string {
+		created = a.status == http.StatusCreated
 		if made.Kind != job.Kind || made.Input != job.Input {
 			return "it is another job than was sent"
 		}

@@ -20,7 +20,7 @@ func (c *Client) askStore(ctx context.Context, what string, q jobstore.Query, v 
 		return err
 	}
 	r := request{method: http.MethodGet, path: "/store/" + what, parameters: q.Values(), statuses: []int{http.StatusOK}}
-	return c.explainStore(c.ask(ctx, r, c.timeout, v, func(*http.Response) string { return valid() }))
+	return c.explainStore(c.ask(ctx, r, c.timeout, v, func(answer) string { return valid() }))
 }
 
 // Stats is [jobstore.Store.Stats].
@@ -120,7 +120,7 @@ func (c *Client) Put(ctx context.Context, jobs ...*jobstore.Job) error {
 		changing: true, statuses: []int{http.StatusOK},
 	}
 	var told struct{ Imported *int }
-	return c.explainStore(c.ask(ctx, r, putTimeouts*c.timeout, &told, func(*http.Response) string {
+	return c.explainStore(c.ask(ctx, r, putTimeouts*c.timeout, &told, func(answer) string {
 		if told.Imported == nil {
 			return "the number of jobs is missing"
 		}

@@ -42,24 +42,33 @@ func checkRedirect(_ *http.Request, via []*http.Request) error {
 }
 
 // do sends r and hands the response to read, all of it within timeout.
-func (c *Client) do(ctx context.Context, r request, timeout time.Duration, read func(*http.Response) error) error {
-	if err := ctx.Err(); err != nil {
+func (c *Client) do(caller context.Context, r request, timeout time.Duration, read func(*http.Response) error) error {
+	if err := caller.Err(); err != nil {
 		return err
 	}
+	ctx := caller
 	if r.changing {
 		var stop func()
-		ctx, stop = withGrace(ctx)
+		ctx, stop = withGrace(caller)
 		defer stop()
 	}
 	late := fmt.Errorf("%s has not answered for %s", c, timeout)
 	ctx, stop := context.WithTimeoutCause(ctx, timeout, late)
 	defer stop()
-	err := c.send(ctx, r, read)
-	if err != nil && errors.Is(context.Cause(ctx), late) {
+	return c.ended(ctx, caller, r, late, c.send(ctx, r, read))
+}
+
+// ended returns err, which came of sending r, or what has ended ctx and so brought
+// it about: late, or the end of the caller's context.
+func (c *Client) ended(ctx, caller context.Context, r request, late, err error) error {
+	if _, refused := errors.AsType[*Error](err); refused || err == nil || ctx.Err() == nil {
+		return err
+	}
+	if err = caller.Err(); errors.Is(context.Cause(ctx), late) || err == nil {
 		err = late
-		if r.changing {
-			err = fmt.Errorf("%w: %w", late, ErrOutcomeUnknown)
-		}
+	}
+	if r.changing {
+		err = fmt.Errorf("%w: %w", err, ErrOutcomeUnknown)
 	}
 	return err
 }
@@ -116,7 +125,7 @@ func (c *Client) failed(r request, err error) error {
 	}
 	err = fmt.Errorf("%s: %w", c, cause)
 	dial, ok := errors.AsType[*net.OpError](cause)
-	if r.changing && !(ok && dial.Op == "dial") {
+	if r.changing && (!ok || dial.Op != "dial") {
 		err = fmt.Errorf("%w: %w", err, ErrOutcomeUnknown)
 	}
 	return err
@@ -133,9 +142,15 @@ func (c *Client) strange(r request, what string) error {
 	return err
 }
 
+// An answer is what a response says beside its body.
+type answer struct {
+	status int
+	header http.Header
+}
+
 // ask sends r, whose answer is JSON, and decodes that into v. Then valid is asked
 // what it lacks, if anything.
-func (c *Client) ask(ctx context.Context, r request, timeout time.Duration, v any, valid func(*http.Response) string) error {
+func (c *Client) ask(ctx context.Context, r request, timeout time.Duration, v any, valid func(answer) string) error {
 	r.mediaType = "application/json"
 	return c.do(ctx, r, timeout, func(resp *http.Response) error {
 		if resp.StatusCode != http.StatusNotModified {
@@ -147,7 +162,7 @@ func (c *Client) ask(ctx context.Context, r request, timeout time.Duration, v an
 				return c.strange(r, err.Error())
 			}
 		}
-		if lack := valid(resp); lack != "" {
+		if lack := valid(answer{resp.StatusCode, resp.Header}); lack != "" {
 			return c.strange(r, lack)
 		}
 		return nil

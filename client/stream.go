@@ -43,6 +43,7 @@ func (c *Client) stream(ctx context.Context, r request, each func([]byte) (more 
 		return err
 	}
 	r.statuses, r.mediaType = []int{http.StatusOK}, "application/x-ndjson"
+	caller := ctx
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	silent := c.silent()
@@ -65,15 +66,7 @@ func (c *Client) stream(ctx context.Context, r request, each func([]byte) (more 
 		}
 		return c.failed(r, err)
 	})
-	if errors.Is(context.Cause(ctx), silent) {
-		err = silent
-		if r.changing {
-			err = fmt.Errorf("%w: %w", silent, ErrOutcomeUnknown)
-		}
-	}
-	if err != nil && ctx.Err() != nil && context.Cause(ctx) == ctx.Err() {
-		err = ctx.Err()
-	}
+	err = c.ended(ctx, caller, r, silent, err)
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		err = c.failed(r, errBrokeOff)
 	}
@@ -93,12 +86,12 @@ func (c *Client) lines(ctx context.Context, r request, each func(line) bool) err
 		if l.Outcome == nil {
 			return true, nil
 		}
-		return false, c.ended(r, l.Outcome)
+		return false, c.outcome(r, l.Outcome)
 	})
 }
 
-// ended returns the error with which a stream has ended, if any.
-func (c *Client) ended(r request, o *outcome) error {
+// outcome returns the error with which a stream has ended, if any.
+func (c *Client) outcome(r request, o *outcome) error {
 	if o.Error == nil {
 		return nil
 	}
@@ -172,7 +165,7 @@ func (c *Client) exported(r request, text []byte, n int64) error {
 	if l.Outcome == nil {
 		return c.strange(r, "its outcome is null")
 	}
-	if err := c.ended(r, l.Outcome); err != nil {
+	if err := c.outcome(r, l.Outcome); err != nil {
 		return err
 	}
 	if l.Outcome.Jobs == nil || *l.Outcome.Jobs != n {

@@ -165,9 +165,6 @@ func TestOutputs(t *testing.T) {
 // TestLeftoversAreRemoved finds what a killed run has left, and not what a run that
 // goes on is writing.
 func TestLeftoversAreRemoved(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("files cannot be locked here")
-	}
 	folder := inFolder(t)
 	cmd := inBinary(t, folder, "export", "--array", "-o", "out") // does not end before its standard error is read
 	require.NoError(t, os.WriteFile(filepath.Join(folder, ".out.new-123"), []byte("half"), 0o600))
@@ -184,9 +181,6 @@ func TestLeftoversAreRemoved(t *testing.T) {
 // TestInterruptedOutputs sends a Ctrl-C while nobody reads what is written, or
 // nothing comes to be read.
 func TestInterruptedOutputs(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("there is no way to send a Ctrl-C to one process")
-	}
 	folder := inFolder(t)
 	if exec.Command("mkfifo", filepath.Join(folder, "pipe")).Run() != nil {
 		t.Skip("there are no pipes")

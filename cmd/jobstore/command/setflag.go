@@ -4,8 +4,9 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/jobstore/jobstore"
 	"github.com/spf13/cobra"
+
+	"github.com/jobstore/jobstore"
 )
 
 // A setFlag is the value of a flag that names a set of kinds or statuses. Commas,

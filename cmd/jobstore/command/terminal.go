@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -88,7 +89,7 @@ type jsonTerminal struct {
 }
 
 func (t *jsonTerminal) Write(p []byte) (int, error) {
-	text := append(t.part, p...)
+	text := slices.Concat(t.part, p)
 	end := len(text)
 	for i := max(0, end-utf8.UTFMax); i < end; i++ {
 		if utf8.RuneStart(text[i]) && !utf8.FullRune(text[i:]) {
