@@ -11,12 +11,12 @@ import (
 	"regexp"
 	"runtime"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/jobstore/jobstore"
+	"github.com/jobstore/jobstore/internal/tempfile"
 )
 
 // A target is where a command writes what it makes:
@@ -109,18 +109,32 @@ func (t *target) write(fn func(io.Writer) error) error {
 	if t.isStream() {
 		return fn(interruptible(t.cmd.Context(), t.stream))
 	}
-	temp, err := newTempFile(t)
+	purpose := tempfile.Export
+	if t.cmd.Name() == "salvage" {
+		purpose = tempfile.Salvage
+	}
+	removed, err := tempfile.RemoveStale(t.path, purpose)
+	for _, name := range removed {
+		_, _ = fmt.Fprintln(t.cmd.ErrOrStderr(), "removed", printable(name)+", which a run that was cut short had left")
+	}
 	if err != nil {
 		return err
 	}
-	defer temp.remove()
-	if err := fn(temp.file); err != nil {
+	temp, err := tempfile.Create(t.path, purpose)
+	if err != nil {
 		return err
 	}
-	if err := temp.file.Sync(); err != nil {
+	defer temp.Remove()
+	if err := fn(temp.File); err != nil {
 		return err
 	}
-	return t.place(temp.file.Name())
+	if err := temp.File.Sync(); err != nil {
+		return err
+	}
+	if t.force {
+		return temp.Replace(t.path)
+	}
+	return temp.Link(t.path) // which settles it when somebody else was first
 }
 
 // make runs fn with the path of a file that does not exist, for it to make a store
@@ -131,16 +145,20 @@ func (t *target) make(fn func(path string) error) error {
 	}
 	if !t.isStream() {
 		folder, name := filepath.Split(t.path)
-		// Always the same name, so that the next run removes what a crash has left.
-		path := filepath.Join(folder, "."+name[:min(len(name), 200)]+".new")
-		if err := removeLeftovers(t.cmd, filepath.Dir(path), filepath.Base(path)); err != nil {
+		// Always the same name, so that what a crash leaves is removed by the next
+		// run, which is that of the library but for this file.
+		path := filepath.Join(folder, "."+name+".new")
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		defer func() { _ = os.Remove(path) }()
 		if err := fn(path); err != nil {
 			return err
 		}
-		return t.place(path)
+		if err := errors.Join(os.Chmod(path, t.old.Mode().Perm()), os.Rename(path, t.path)); err != nil {
+			return err
+		}
+		return syncFolder(filepath.Dir(t.path))
 	}
 	folder, err := os.MkdirTemp("", "jobstore-")
 	if err != nil {
@@ -159,35 +177,6 @@ func (t *target) make(fn func(path string) error) error {
 	_ = os.RemoveAll(folder) // now, as a reader that goes away may end the process
 	_, err = io.Copy(interruptible(t.cmd.Context(), t.stream), f)
 	return err
-}
-
-// place gives the complete file temp the name of the target.
-func (t *target) place(temp string) error {
-	if t.old != nil {
-		if err := os.Chmod(temp, t.old.Mode().Perm()); err != nil {
-			return err
-		}
-	}
-	if err := t.rename(temp); err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(t.path))
-}
-
-// rename settles who was first when two make one file at the same time, where the
-// file system has links.
-func (t *target) rename(temp string) error {
-	if t.force {
-		return os.Rename(temp, t.path)
-	}
-	err := os.Link(temp, t.path)
-	if err == nil {
-		return os.Remove(temp)
-	}
-	if _, err := os.Lstat(t.path); !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: %w", t.given, fs.ErrExist)
-	}
-	return os.Rename(temp, t.path)
 }
 
 // descriptors are the folders of the descriptors of this process, as links lead to
@@ -327,64 +316,4 @@ func syncFolder(path string) error {
 		return err
 	}
 	return errors.Join(folder.Sync(), folder.Close())
-}
-
-// A tempFile is a file in the making, beside its target. It is locked for as long
-// as it is written, so that one that can be locked is a leftover.
-type tempFile struct{ file *os.File }
-
-// newTempFile makes a temporary file for t, and removes what runs that were killed
-// have left of theirs.
-func newTempFile(t *target) (*tempFile, error) {
-	folder, name := filepath.Split(t.path)
-	name = "." + name[:min(len(name), 200)] + ".new-"
-	if err := removeLeftovers(t.cmd, filepath.Dir(t.path), name); err != nil {
-		return nil, err
-	}
-	for {
-		f, err := os.CreateTemp(folder, name+"*")
-		if err != nil {
-			return nil, err
-		}
-		temp := &tempFile{f}
-		if err := lockFile(f); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-			temp.remove()
-			continue // somebody took it for a leftover
-		}
-		here, err := os.Lstat(f.Name())
-		if mine, errMine := f.Stat(); err == nil && errMine == nil && os.SameFile(here, mine) {
-			return temp, nil
-		}
-		_ = f.Close()
-	}
-}
-
-// remove closes the file, and removes it if it still has its temporary name.
-func (t *tempFile) remove() {
-	_ = os.Remove(t.file.Name())
-	_ = t.file.Close()
-}
-
-// removeLeftovers removes the files whose names begin like this and that nobody
-// has locked.
-func removeLeftovers(cmd *cobra.Command, folder, name string) error {
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), name) || !e.Type().IsRegular() {
-			continue
-		}
-		path := filepath.Join(folder, e.Name())
-		f, err := os.OpenFile(path, os.O_RDWR, 0)
-		if err != nil {
-			continue
-		}
-		if lockFile(f) == nil && os.Remove(path) == nil {
-			_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "removed", printable(path)+", which a run that was cut short had left")
-		}
-		_ = f.Close()
-	}
-	return nil
 }

@@ -166,15 +166,17 @@ func TestOutputs(t *testing.T) {
 // goes on is writing.
 func TestLeftoversAreRemoved(t *testing.T) {
 	folder := inFolder(t)
-	cmd := inBinary(t, folder, "export", "--array", "-o", "out") // does not end before its standard error is read
-	require.NoError(t, os.WriteFile(filepath.Join(folder, ".out.new-123"), []byte("half"), 0o600))
-	busy, err := os.Create(filepath.Join(folder, ".out.new-456"))
+	cmd := inBinary(t, folder, "export", "--array", "-o", "out")
+	for _, name := range []string{".out.export-1", ".out.export-1.lock", ".out.export-2", ".out.export-2.lock"} {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), nil, 0o600))
+	}
+	busy, err := os.OpenFile(filepath.Join(folder, ".out.export-2.lock"), os.O_RDWR, 0)
 	require.NoError(t, err)
 	require.NoError(t, syscall.Flock(int(busy.Fd()), syscall.LOCK_EX))
 	text, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(text))
-	assert.Equal(t, "removed .out.new-123, which a run that was cut short had left\n", string(text))
-	assert.ElementsMatch(t, []string{"jobs.db", "out", ".out.new-456"}, filesIn(t, folder))
+	assert.Regexp(t, `^removed \S*\.out\.export-1, which a run that was cut short had left\n$`, string(text))
+	assert.ElementsMatch(t, []string{"jobs.db", "out", ".out.export-2", ".out.export-2.lock"}, filesIn(t, folder))
 	require.NoError(t, busy.Close())
 }
 
