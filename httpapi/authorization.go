@@ -58,33 +58,34 @@ func RequireToken(token string, h http.Handler) http.Handler {
 }
 
 // guard lets h answer those who have the token. A browser may change nothing for a
-// page of another origin.
+// page of another origin, nor start what only operators do.
 func (a *api) guard(h handler) handler {
 	return func(w *response) error {
 		if err := a.credential.check(w.request.Header["Authorization"]); err != nil {
 			return err
 		}
 		if err := a.options.CrossOrigin.Check(a.asAsked(w.request)); err != nil {
-			return refusef("origin_not_allowed", "a web page of another origin may change nothing here")
+			return refusef("origin_not_allowed", "a web page of another origin may start nothing here")
 		}
 		return h(w)
 	}
 }
 
 // asAsked returns r with the host that the client has asked for, where a proxy has
-// asked for another.
+// asked for another, and as a request that changes something, where all are to be
+// treated as one.
 func (a *api) asAsked(r *http.Request) *http.Request {
-	host := ""
-	if a.options.BaseURL != nil {
-		host = a.options.BaseURL.Host
-	} else if len(a.options.TrustedProxies) > 0 {
-		host = a.forwarded(r).host
-	}
-	if host == "" {
-		return r
-	}
 	asked := *r
-	asked.Host = host
+	if a.options.BaseURL != nil {
+		asked.Host = a.options.BaseURL.Host
+	} else if len(a.options.TrustedProxies) > 0 {
+		if host := a.forwarded(r).host; host != "" {
+			asked.Host = host
+		}
+	}
+	if a.onlyOwnOrigin {
+		asked.Method = http.MethodPost
+	}
 	return &asked
 }
 

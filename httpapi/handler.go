@@ -148,6 +148,8 @@ type api struct {
 	slots      slots // of requests at the store
 	credential credential
 	hashSeed   maphash.Seed // of ETags, which hold as long as the handler lives
+
+	onlyOwnOrigin bool // web pages of other origins may not even read
 }
 
 // A handler answers a request, or returns why it does not.

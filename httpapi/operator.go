@@ -62,6 +62,7 @@ func NewOperator(s operated, opts *Options) http.Handler {
 	}
 	a := newAPI(&options)
 	a.memory = newMemory(options.MaxMemory, sharesOfOperators)
+	a.onlyOwnOrigin = true // an export is a GET
 	long := (options.MaxConcurrent + 1) / 2
 	o := &operator{store: s, long: make(slots, long), exports: make(slots, long)}
 	a.resource("/store/stats", a.guard, methods{http.MethodGet: o.stats})
