@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/jobstore/jobstore"
+	"github.com/jobstore/jobstore/jobfile"
 )
 
 // get answers GET /jobs/{id}.
@@ -41,11 +42,11 @@ func (a *api) create(w *response) error {
 	if err != nil {
 		return err
 	}
-	fields, err := w.readObject("input", "kind", "options", "output", "metadata")
+	body, err := w.readBody("application/json")
 	if err != nil {
 		return err
 	}
-	job, err := newJob(fields)
+	job, err := w.parseJob(body)
 	if err != nil {
 		return err
 	}
@@ -75,6 +76,20 @@ func (a *api) create(w *response) error {
 	w.Header().Set("Location", a.jobsURL(w.request)+"/"+string(job.ID))
 	w.replyJob(status, job)
 	return nil
+}
+
+// parseJob makes a job of the body of POST /jobs.
+func (w *response) parseJob(body []byte) (*jobstore.Job, error) {
+	working, err := w.reserve(w.api.memory.working, int64(2*len(body)))
+	if err != nil {
+		return nil, err
+	}
+	defer w.giveBack(working)
+	job, err := jobfile.ParseBody(body)
+	if errors.Is(err, jobfile.ErrInputScheme) {
+		return nil, &refusal{"invalid_input", jobfile.ErrInputScheme.Error()}
+	}
+	return job, err
 }
 
 // update answers PATCH /jobs/{id}.

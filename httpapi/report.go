@@ -8,36 +8,6 @@ import (
 	"github.com/jobstore/jobstore"
 )
 
-// newJob makes a job of what POST /jobs was sent. What is not checked here, the
-// store checks.
-func newJob(fields map[string]json.RawMessage) (*jobstore.Job, error) {
-	job := &jobstore.Job{Options: fields["options"], Metadata: fields["metadata"]}
-	kind, err := text(fields, "kind")
-	if err != nil {
-		return nil, err
-	}
-	if job.Kind, err = jobstore.ParseKind(kind); err != nil {
-		return nil, err
-	}
-	if job.Input, err = text(fields, "input"); err != nil {
-		return nil, err
-	}
-	if job.Input == "" {
-		return nil, &jobstore.FieldError{Field: "input", Reason: "is missing"}
-	}
-	if !isURL(job.Input, "http://", "https://", "s3://") {
-		return nil, refusef("invalid_input", "input must use http://, https://, or s3:// scheme")
-	}
-	if job.Output, err = text(fields, "output"); err != nil {
-		return nil, err
-	}
-	if bucket, key, _ := strings.Cut(strings.TrimPrefix(job.Output, "s3://"), "/"); job.Output != "" &&
-		(!isURL(job.Output, "s3://") || bucket == "" || key == "") {
-		return nil, &jobstore.FieldError{Field: "output", Value: job.Output, Reason: "must be s3://bucket/key"}
-	}
-	return job, nil
-}
-
 // parseReport makes a change to a job of what PATCH /jobs/{id} was sent, a merge
 // patch: a field that is not named stays, and null takes away what is there. A
 // job always has a status, so that null is no status.
