@@ -225,8 +225,8 @@ func batches(jobs iter.Seq[*jobstore.Job], size int) iter.Seq[[]*jobstore.Job] {
 	}
 }
 
-// say prints for the reader. That nobody reads is no reason to stop: what the
-// demo is about goes through writers that do report it.
+// say prints for the reader. A failure is ignored here. It is reported by the
+// writers of the jobs and tables, which print to the same place.
 func (d *demo) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(d.out, format, args...)
 }

@@ -83,8 +83,9 @@ func openInput(cmd *cobra.Command, path string) (input, error) {
 	return in, nil
 }
 
-// Bounds of a batch, which is committed as one. It is full at either. What makes
-// it full may be the largest job, and that is still less than a server takes.
+// Bounds of a batch, which is committed as one. It is full when it has reached one
+// of them. With the largest job as its last it is still smaller than the body that
+// a server takes.
 const (
 	batchJobs  = 1000
 	batchBytes = 8 << 20 // of JSON
@@ -142,9 +143,9 @@ func (im *importer) run(ctx context.Context, r io.Reader) error {
 	}
 }
 
-// failed says of err where in the input it is about, and how far the import has
-// come. The mistake is in the file, not in the call, so that it is no longer
-// one that ends with the exit code for usage.
+// failed returns err with its place in the input, and with how far the import has
+// come. What it returns is not ErrInvalid: the mistake is in the file and not in the
+// call, so that the exit code is not that of usage.
 func (im *importer) failed(err error) error {
 	where, what := im.file, err.Error()
 	interrupted := errors.Is(err, context.Canceled)

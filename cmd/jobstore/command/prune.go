@@ -65,8 +65,8 @@ type pruneFlags struct {
 // options returns what the flags ask for at the time now.
 func (p *pruneFlags) options(cmd *cobra.Command, now time.Time) (jobstore.PruneOptions, error) {
 	kind, status := p.filter.kinds.set, p.filter.statuses.set
-	// For list, an empty value is as good as none. Here it may be a variable of a
-	// script that was never set, and would delete more than was meant.
+	// An empty set means every status or kind for list. Here it is refused: it may be
+	// a variable of a script that was never set, and would delete more than was meant.
 	for flag, empty := range map[string]bool{"status": status == 0, "kind": kind == 0} {
 		if empty && cmd.Flags().Changed(flag) {
 			return jobstore.PruneOptions{}, &jobstore.FieldError{Field: flag, Reason: "is missing"}

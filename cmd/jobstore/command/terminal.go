@@ -13,7 +13,7 @@ import (
 	"golang.org/x/term"
 )
 
-// isTerminal reports whether somebody sits in front of w.
+// isTerminal reports whether w is a terminal.
 func isTerminal(w io.Writer) bool {
 	f := fileOf(w)
 	return f != nil && term.IsTerminal(int(f.Fd()))

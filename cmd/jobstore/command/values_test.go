@@ -45,6 +45,7 @@ func TestTimesMeanTheSame(t *testing.T) {
 	} {
 		for flag, command := range map[string][]string{
 			"until":  {"list", "--all", "--quiet", "--until"},
+			"count":  {"count", "--until"},
 			"export": {"export", "--no-tasks", "--until"},
 			"prune":  {"prune", "--dry-run", "--before"},
 			"since":  {"list", "--all", "--quiet", "--since"},
@@ -56,6 +57,10 @@ func TestTimesMeanTheSame(t *testing.T) {
 			for _, got := range []outcome{run(t, database, "", append(command, text)...), ask(t, s.url, "", append(command, text)...)} {
 				require.Equal(t, 0, got.code, "%s %q: %s", flag, text, got.err)
 				n := strings.Count(got.out, "\n")
+				if flag == "count" {
+					_, err := fmt.Sscan(got.out, &n)
+					require.NoError(t, err)
+				}
 				if flag == "prune" {
 					_, err := fmt.Sscanf(got.out, "would delete %d job", &n)
 					require.NoError(t, err)

@@ -46,7 +46,8 @@ func (l *lister) watch(cmd *cobra.Command) error {
 		case !shown:
 			return err
 		case !complained:
-			// The server may be starting anew, a writer may have the file: go on.
+			// It goes on: the server may be starting again, or a writer may hold the
+			// file.
 			_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "jobstore: "+oneLine(err))
 		}
 		complained = err != nil
