@@ -69,7 +69,7 @@ func TestExamplesOfHelpRun(t *testing.T) {
 	}
 	folder := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(folder, "examples"), 0o700))
-	jobs, err := os.ReadFile(examplesFile)
+	jobs, err := os.ReadFile(shippedFile)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "examples", "jobs.ndjson"), jobs, 0o600))
 

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -15,10 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// untested are the commands of the documents that this test cannot run.
-var untested = []string{
-	"go test ./...", // runs this test
-}
+// untested is how the commands of the documents begin that this test does not run:
+// they run tests, this one among them, some of them for hours.
+const untested = "go test "
 
 // A documented line is one that is indented by four spaces, or stands between
 // fences of a shell.
@@ -50,7 +48,7 @@ func TestCommandsOfDocumentsRun(t *testing.T) {
 			command, _, _ := strings.Cut(line, "   #")
 			command, _, _ = strings.Cut(command, " # ")
 			command = strings.TrimSpace(command)
-			if slices.Contains(untested, command) {
+			if strings.HasPrefix(command, untested) {
 				continue
 			}
 			command = strings.NewReplacer(

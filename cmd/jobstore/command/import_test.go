@@ -230,3 +230,13 @@ func TestImportNamesTheFile(t *testing.T) {
 	got := run(t, newDatabase(t), "", "import", path)
 	assert.Equal(t, "jobstore: "+path+":2: id is missing: must be job_ and 1 to 64 characters of 0-9, A-Z, a-z, _ and -; 0 jobs were committed\n", got.err)
 }
+
+// TestShippedJobs takes in what a reader meets first.
+func TestShippedJobs(t *testing.T) {
+	database := newDatabase(t)
+	assert.Equal(t, "imported 251 jobs\n", must(t, database, "", "import", shippedFile))
+	assert.Contains(t, must(t, database, "", "get", "job_abc123"), `"input":"https://example.com/video.mp4"`)
+	for _, kind := range []string{"video", "audio", "image", "animation", "adaptive_video"} {
+		assert.GreaterOrEqual(t, strings.Count(must(t, database, "", "list", "--all", "--quiet", "--kind", kind), "\n"), 50, kind)
+	}
+}
