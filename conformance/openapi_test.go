@@ -143,6 +143,9 @@ func (a *openAPI) do(t *testing.T, status int, method, target, body string, head
 func TestOpenAPI(t *testing.T) {
 	a := newOpenAPI(t)
 	a.do(t, 200, "GET", "/openapi.json", "")
+	a.do(t, 400, "GET", "/openapi.json?x=1", "")
+	a.do(t, 200, "GET", "/", "")
+	a.do(t, 400, "GET", "/?x=1", "")
 	a.do(t, 200, "GET", "/jobs", "")
 	made, _ := a.do(t, 201, "POST", "/jobs", `{"kind":"video","input":"https://example.com/a.mp4"}`)
 	at := strings.TrimPrefix(made.Get("Location"), a.server.URL)
@@ -164,6 +167,7 @@ func TestOpenAPI(t *testing.T) {
 	}
 	for _, query := range []string{
 		"?limit=1", "?limit=100&order=asc", "?kind=video&kind=audio&status=failed&status=queued", "?input=s3%3A%2F%2Fa%2Fb",
+		"?input_sha256=" + strings.Repeat("0a", 32),
 		"?after=job_abc123&order=asc&limit=1", "?before=job_abc123", "?status=cancelled",
 	} {
 		list, _ := a.do(t, 200, "GET", "/jobs"+query, "")
@@ -173,11 +177,17 @@ func TestOpenAPI(t *testing.T) {
 
 	long := strings.Repeat("a", httpapi.DefaultMaxURL)
 	for _, c := range []struct{ method, target, good string }{
-		{"GET", "/jobs", ""}, {"POST", "/jobs", full}, {"GET", at, ""},
+		{"GET", "/", ""}, {"GET", "/openapi.json", ""}, {"GET", "/jobs", ""}, {"POST", "/jobs", full}, {"GET", at, ""},
 		{"PATCH", at, `{"status":"queued"}`}, {"DELETE", at, ""},
 	} {
-		a.do(t, 401, c.method, c.target, c.good, "Authorization: Bearer wrong")
 		a.do(t, 414, c.method, c.target+"?"+long, c.good)
+		if !strings.HasPrefix(c.target, "/jobs") {
+			continue
+		}
+		a.do(t, 401, c.method, c.target, c.good, "Authorization: Bearer wrong")
+		if c.method != "GET" {
+			a.do(t, 403, c.method, c.target, c.good, "Origin: https://other.example")
+		}
 		for status, err := range map[int]error{
 			500: jobstore.ErrCorrupt, 503: jobstore.ErrClosed, 403: jobstore.ErrReadOnly, 507: jobstore.ErrFull,
 		} {
@@ -194,6 +204,9 @@ func TestOpenAPI(t *testing.T) {
 			a.do(t, 415, c.method, c.target, c.good, "Content-Type: text/plain")
 		}
 		if strings.HasPrefix(c.target, "/jobs/") {
+			if c.method != "GET" {
+				a.do(t, 412, c.method, c.target, c.good, `If-Match: W/"1"`)
+			}
 			a.do(t, 400, c.method, "/jobs/abc", c.good)
 			a.do(t, 404, c.method, "/jobs/job_missing", c.good)
 		}
@@ -218,7 +231,7 @@ func (a *openAPI) assertAllSeen(t *testing.T) {
 			for status := range operation.Responses.Map() {
 				code := map[string]int{
 					"200": 200, "201": 201, "204": 204, "304": 304, "400": 400, "401": 401, "403": 403, "404": 404,
-					"409": 409, "413": 413, "414": 414, "415": 415, "500": 500, "503": 503, "507": 507,
+					"409": 409, "412": 412, "413": 413, "414": 414, "415": 415, "500": 500, "503": 503, "507": 507,
 				}[status]
 				if status != "408" && !a.seen[operation.OperationID+" "+http.StatusText(code)] {
 					missing = append(missing, method+" "+path+" "+status)

@@ -8,8 +8,10 @@
 //	PATCH  /jobs/{id}      what a worker reports of a job
 //	DELETE /jobs/{id}      removes a job
 //	GET    /openapi.json   the description of all this
+//	GET    /               what this is
 //
-// NewOperator is what those who run a store need beside it.
+// NewOperator is what those who run a store need beside it. Serve is a server for
+// both, and Error and RequireToken are for what stands around them.
 //
 // docs/HTTP.md has the parameters, headers, errors and limits. The handler can be
 // mounted under a prefix with http.StripPrefix, beside whatever else a mux holds.

@@ -18,15 +18,18 @@ var statusOf = map[string]int{
 	"token_missing":          http.StatusUnauthorized,
 	"token_invalid":          http.StatusUnauthorized,
 	"read_only":              http.StatusForbidden,
+	"origin_not_allowed":     http.StatusForbidden,
 	"job_not_found":          http.StatusNotFound,
 	"not_found":              http.StatusNotFound,
 	"method_not_allowed":     http.StatusMethodNotAllowed,
 	"request_timeout":        http.StatusRequestTimeout,
 	"job_exists":             http.StatusConflict,
 	"idempotency_conflict":   http.StatusConflict,
+	"precondition_failed":    http.StatusPreconditionFailed,
 	"body_too_large":         http.StatusRequestEntityTooLarge,
 	"url_too_long":           http.StatusRequestURITooLong,
 	"media_type_unsupported": http.StatusUnsupportedMediaType,
+	"misdirected_request":    http.StatusMisdirectedRequest,
 	"client_closed_request":  statusClientClosed,
 	"internal_error":         http.StatusInternalServerError,
 	"overloaded":             http.StatusServiceUnavailable,
@@ -36,6 +39,10 @@ var statusOf = map[string]int{
 
 // statusClientClosed is for the log: nobody is there to read it.
 const statusClientClosed = 499
+
+// ErrUnavailable is for stores that are put in front of a jobstore.Store: a method that
+// returns it is answered with 503.
+var ErrUnavailable = errors.New("the store cannot be used")
 
 // storeErrors says what the store's errors are to clients. What is not in the
 // list is an internal_error.
@@ -48,6 +55,7 @@ var storeErrors = []struct {
 	{jobstore.ErrConflict, refusal{"idempotency_conflict", "this Idempotency-Key was used for another job"}},
 	{jobstore.ErrReadOnly, refusal{"read_only", "the store is read-only"}},
 	{jobstore.ErrFull, refusal{"store_full", "the store has no room for this"}},
+	{ErrUnavailable, refusal{"unavailable", "the store cannot be used, see the server's log"}},
 	{jobstore.ErrClosed, refusal{"unavailable", "the store is closed"}},
 	{context.DeadlineExceeded, refusal{"unavailable", "the request took too long"}},
 	{context.Canceled, refusal{"client_closed_request", "the client went away"}},
@@ -64,6 +72,7 @@ func refusef(kind, format string, args ...any) error {
 
 var (
 	errNoResource = refusef("not_found", "there is nothing at this path")
+	errStopping   = refusef("unavailable", "the server is stopping")
 	errInternal   = &refusal{"internal_error", "something went wrong, see the server's log"}
 )
 

@@ -2,14 +2,15 @@ package httpapi
 
 import (
 	"context"
-	"crypto/sha256"
 	"hash/maphash"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jobstore/jobstore"
 )
@@ -19,6 +20,8 @@ const (
 	DefaultMaxBody       = jobstore.MaxJSON + 256<<10 // bytes; the largest job fits
 	DefaultMaxURL        = 8 << 10                    // bytes
 	DefaultMaxConcurrent = 256                        // requests
+	DefaultMaxMemory     = 192 << 20                  // bytes
+	DefaultMaxWait       = 10 * time.Second
 )
 
 // Options configure a handler. The zero value holds the defaults.
@@ -33,14 +36,33 @@ type Options struct {
 	// proxy changes them on the way.
 	BaseURL *url.URL
 
+	// TrustedProxies are the addresses of the proxies whose Forwarded and
+	// X-Forwarded-Proto, -Host and -Prefix headers are believed for the links in
+	// responses, when BaseURL is nil. Each must set or remove these headers. From
+	// all others they are ignored.
+	TrustedProxies []netip.Prefix
+
+	// CrossOrigin decides which web pages of other origins may send requests that
+	// change something. Nil lets none.
+	CrossOrigin *http.CrossOriginProtection
+
 	// MaxBody and MaxURL are the longest body and request URL in bytes that are
 	// read. Zero is DefaultMaxBody and DefaultMaxURL.
 	MaxBody int64
 	MaxURL  int
 
-	// MaxConcurrent is how many requests may be at the store at once. Those past
-	// it are refused with 503 and Retry-After. Zero is DefaultMaxConcurrent.
+	// MaxConcurrent is how many requests may be at the store at once. Zero is
+	// DefaultMaxConcurrent.
 	MaxConcurrent int
+
+	// MaxMemory is how many bytes the bodies and pages of all requests may take
+	// at once. Zero is DefaultMaxMemory.
+	MaxMemory int64
+
+	// MaxWait is how long a request that is past MaxConcurrent or MaxMemory waits
+	// for its turn, before it is refused with 503 and Retry-After. Zero is
+	// DefaultMaxWait.
+	MaxWait time.Duration
 
 	// Logger gets one line a request, with the error that the client was not
 	// told. Nil logs nothing.
@@ -65,7 +87,7 @@ type store interface {
 // "GET /jobs/{id}", in Request.Pattern afterwards.
 func New(s store, opts *Options) http.Handler {
 	a := newAPI(opts)
-	a.store = s
+	a.store, a.memory = s, newMemory(a.options.MaxMemory, sharesOfAPI)
 	a.resource("/jobs", a.guard, methods{
 		http.MethodGet:  a.list,
 		http.MethodPost: a.create,
@@ -76,6 +98,7 @@ func New(s store, opts *Options) http.Handler {
 		http.MethodDelete: a.delete,
 	})
 	a.resource("/openapi.json", open, methods{http.MethodGet: a.describe})
+	a.resource("/{$}", open, methods{http.MethodGet: a.introduce})
 	return a
 }
 
@@ -98,33 +121,45 @@ func newAPI(opts *Options) *api {
 	if o.MaxConcurrent <= 0 {
 		o.MaxConcurrent = DefaultMaxConcurrent
 	}
+	if o.MaxMemory <= 0 {
+		o.MaxMemory = DefaultMaxMemory
+	}
+	if o.MaxWait <= 0 {
+		o.MaxWait = DefaultMaxWait
+	}
+	if o.CrossOrigin == nil {
+		o.CrossOrigin = http.NewCrossOriginProtection()
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	a.slots = make(chan struct{}, o.MaxConcurrent)
-	a.tokenSum = sha256.Sum256([]byte(o.Token))
-	a.mux.HandleFunc("/", serve(a.guard(func(*exchange) error { return errNoResource })))
+	a.slots = make(slots, o.MaxConcurrent)
+	a.credential = newCredential(o.Token)
+	a.mux.HandleFunc("/", serve(a.guard(func(*response) error { return errNoResource })))
 	return a
 }
 
 // An api is the handler that New and NewOperator return.
 type api struct {
-	store    store // of New
-	options  Options
-	mux      *http.ServeMux
-	slots    chan struct{} // holds one token a request at the store
-	tokenSum [sha256.Size]byte
-	hashSeed maphash.Seed // of ETags, which hold as long as the handler lives
+	store      store // of New
+	options    Options
+	mux        *http.ServeMux
+	memory     *memory
+	slots      slots // of requests at the store
+	credential credential
+	hashSeed   maphash.Seed // of ETags, which hold as long as the handler lives
+
+	onlyOwnOrigin bool // web pages of other origins may not even read
 }
 
 // A handler answers a request, or returns why it does not.
-type handler func(*exchange) error
+type handler func(*response) error
 
 // methods are the handlers of one resource.
 type methods map[string]handler
 
-// resource adds a resource to the mux. What its methods do is guarded, what they
-// are is not: browsers ask for OPTIONS without a token.
+// resource adds a resource to the mux. Its methods are guarded. OPTIONS is not,
+// because browsers send it without a token.
 func (a *api) resource(pattern string, guard func(handler) handler, m methods) {
 	allowed := []string{http.MethodOptions}
 	for method, h := range m {
@@ -137,40 +172,40 @@ func (a *api) resource(pattern string, guard func(handler) handler, m methods) {
 	slices.Sort(allowed)
 	allow := strings.Join(allowed, ", ")
 
-	a.mux.HandleFunc("OPTIONS "+pattern, serve(func(x *exchange) error {
-		x.Header().Set("Allow", allow)
-		x.sendEmpty(http.StatusNoContent)
+	a.mux.HandleFunc("OPTIONS "+pattern, serve(func(w *response) error {
+		w.Header().Set("Allow", allow)
+		w.sendEmpty(http.StatusNoContent)
 		return nil
 	}))
-	a.mux.HandleFunc(pattern, serve(guard(func(x *exchange) error {
-		x.Header().Set("Allow", allow)
-		return refusef("method_not_allowed", "%s is not allowed here, only %s", x.request.Method, allow)
+	a.mux.HandleFunc(pattern, serve(guard(func(w *response) error {
+		w.Header().Set("Allow", allow)
+		return refusef("method_not_allowed", "%s is not allowed here, only %s", w.request.Method, allow)
 	})))
 }
 
-// serve makes h a handler for the mux, which api.ServeHTTP gives an exchange.
+// serve makes h a handler for the mux, which api.ServeHTTP gives a response.
 func serve(h handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
-		x := w.(*exchange)
-		if err := h(x); err != nil {
-			x.fail(err)
+		response := w.(*response)
+		if err := h(response); err != nil {
+			response.fail(err)
 		}
 	}
 }
 
 // ServeHTTP answers one request. It never panics, except with
 // http.ErrAbortHandler where half a response is out already.
-func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := begin(a, w, r)
-	defer x.end()
+func (a *api) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	w := newResponse(a, rw, r)
+	defer w.end()
 	switch {
 	case len(r.RequestURI) > a.options.MaxURL || len(r.URL.Path)+len(r.URL.RawQuery) > a.options.MaxURL:
-		x.fail(refusef("url_too_long", "the URL may have %d bytes", a.options.MaxURL))
+		w.fail(refusef("url_too_long", "the URL may have %d bytes", a.options.MaxURL))
 	case !isClean(r.URL.Path):
 		// The mux would redirect, to a URL without the prefix that it does not see.
-		x.fail(errNoResource)
+		w.fail(errNoResource)
 	default:
-		a.mux.ServeHTTP(x, r)
+		a.mux.ServeHTTP(w, r)
 	}
 }
 

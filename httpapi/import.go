@@ -2,8 +2,8 @@ package httpapi
 
 import (
 	"bytes"
+	"context"
 	"errors"
-	"net/http"
 	"strings"
 	"time"
 
@@ -15,24 +15,30 @@ import (
 // where the server gives less.
 const importTimeout = 5 * time.Minute
 
-// put answers PUT /store/jobs.
-func (o *operator) put(x *exchange) error {
-	control := http.NewResponseController(x.ResponseWriter)
-	end := time.Now().Add(importTimeout)
-	_ = errors.Join(control.SetReadDeadline(end), control.SetWriteDeadline(end))
+// MaxImportJobs is how many jobs one request can put into a store: they are all
+// written by one transaction, which is in memory as a whole.
+const MaxImportJobs = 10_000
 
-	body, err := x.readBody("application/json", "application/x-ndjson")
+// put answers PUT /store/jobs.
+func (o *operator) put(w *response) error {
+	w.bodyEnd = time.Now().Add(importTimeout)
+	_ = w.control().SetWriteDeadline(w.bodyEnd)
+	w.expectMore()
+	body, err := w.readBody("application/json", "application/x-ndjson")
 	if err != nil {
 		return err
 	}
-	jobs, err := parseJobs(body)
+	var jobs []*jobstore.Job
+	err = w.work(int64(2*len(body)), func(ctx context.Context) error {
+		if jobs, err = parseJobs(body); err != nil {
+			return err
+		}
+		return o.store.Put(ctx, jobs...)
+	})
 	if err != nil {
 		return err
 	}
-	if err := o.store.Put(x.request.Context(), jobs...); err != nil {
-		return err
-	}
-	return x.replyJSON(struct {
+	return w.replyJSON(struct {
 		Imported int `json:"imported"`
 	}{len(jobs)})
 }
@@ -47,6 +53,9 @@ func parseJobs(body []byte) (jobs []*jobstore.Job, err error) {
 		}
 		if err != nil {
 			return nil, err
+		}
+		if len(jobs) == MaxImportJobs {
+			return nil, refusef("body_too_large", "the body may have %d jobs", MaxImportJobs)
 		}
 		jobs = append(jobs, entry.Job)
 	}

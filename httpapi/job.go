@@ -1,62 +1,106 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
 
 	"github.com/jobstore/jobstore"
+	"github.com/jobstore/jobstore/jobfile"
 )
 
 // get answers GET /jobs/{id}.
-func (a *api) get(x *exchange) error {
-	job, err := a.store.Get(x.request.Context(), x.jobID())
+func (a *api) get(w *response) error {
+	if _, err := w.parameters(); err != nil {
+		return err
+	}
+	job, err := w.loadJob(0)
 	if err != nil {
 		return err
 	}
-	x.replyJob(http.StatusOK, &job)
+	w.replyJob(http.StatusOK, &job)
 	return nil
 }
 
+// loadJob reads the job of the path, and takes memory for it and for what a change of
+// some bytes makes of it.
+func (w *response) loadJob(change int64) (jobstore.Job, error) {
+	return load(w, mostOfJob, func(ctx context.Context) (jobstore.Job, int64, error) {
+		job, err := w.api.store.Get(ctx, w.jobID())
+		return job, (&jobsBody{jobs: []jobstore.Job{job}}).need() + change, err
+	})
+}
+
 // create answers POST /jobs.
-func (a *api) create(x *exchange) error {
-	key, err := idempotencyKey(x.request.Header["Idempotency-Key"])
+func (a *api) create(w *response) error {
+	if _, err := w.parameters(); err != nil {
+		return err
+	}
+	key, err := idempotencyKey(w.request.Header["Idempotency-Key"])
 	if err != nil {
 		return err
 	}
-	fields, err := x.readObject("input", "kind", "options", "output", "metadata")
+	body, err := w.readBody("application/json")
 	if err != nil {
 		return err
 	}
-	job, err := newJob(fields)
+	job, err := w.parseJob(body)
 	if err != nil {
+		return err
+	}
+	// What is told of a change that was made must not fail for want of memory, so
+	// that is taken first.
+	need := (&jobsBody{jobs: []jobstore.Job{*job}}).need()
+	if _, err := w.reserve(a.memory.pages.of(need), need); err != nil {
 		return err
 	}
 	status := http.StatusCreated
-	if key == "" {
-		err = a.store.Create(x.request.Context(), job)
-	} else {
-		var created bool
-		created, err = a.store.CreateOnce(x.request.Context(), key, job)
+	err = w.work(sizeOf(job), func(ctx context.Context) error {
+		if key == "" {
+			return a.store.Create(ctx, job)
+		}
+		created, err := a.store.CreateOnce(ctx, key, job)
 		if !created {
 			status = http.StatusOK
 		}
 		if errors.Is(err, jobstore.ErrNotFound) {
 			err = refusef("job_not_found", "the job made with this Idempotency-Key has been deleted")
 		}
-	}
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	x.Header().Set("Location", a.jobsURL(x.request)+"/"+string(job.ID))
-	x.replyJob(status, job)
+	w.Header().Set("Location", a.jobsURL(w.request)+"/"+string(job.ID))
+	w.replyJob(status, job)
 	return nil
 }
 
+// parseJob makes a job of the body of POST /jobs.
+func (w *response) parseJob(body []byte) (*jobstore.Job, error) {
+	working, err := w.reserve(w.api.memory.working, int64(2*len(body)))
+	if err != nil {
+		return nil, err
+	}
+	defer w.giveBack(working)
+	job, err := jobfile.ParseBody(body)
+	if errors.Is(err, jobfile.ErrInputScheme) {
+		return nil, &refusal{"invalid_input", jobfile.ErrInputScheme.Error()}
+	}
+	return job, err
+}
+
 // update answers PATCH /jobs/{id}.
-func (a *api) update(x *exchange) error {
-	fields, err := x.readObject("status", "output", "error", "tasks", "metadata")
+func (a *api) update(w *response) error {
+	if _, err := w.parameters(); err != nil {
+		return err
+	}
+	if err := w.ifMatch(); err != nil {
+		return err
+	}
+	fields, err := w.readObject("status", "output", "error", "tasks", "metadata")
 	if err != nil {
 		return err
 	}
@@ -64,39 +108,58 @@ func (a *api) update(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	job, err := a.store.Update(x.request.Context(), x.jobID(), change)
+	size := int64(0)
+	for _, value := range fields {
+		size += int64(len(value))
+	}
+	job, err := w.loadJob(2 * size) // memory for the answer is taken before the change
 	if err != nil {
 		return err
 	}
-	x.replyJob(http.StatusOK, &job)
+	size += sizeOf(&job)
+	job = jobstore.Job{}
+	err = w.work(2*size, func(ctx context.Context) error {
+		job, err = a.store.Update(ctx, w.jobID(), change)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	w.replyJob(http.StatusOK, &job)
 	return nil
 }
 
 // delete answers DELETE /jobs/{id}.
-func (a *api) delete(x *exchange) error {
-	deleted, err := a.store.Delete(x.request.Context(), x.jobID())
+func (a *api) delete(w *response) error {
+	if _, err := w.parameters(); err != nil {
+		return err
+	}
+	if err := w.ifMatch(); err != nil {
+		return err
+	}
+	err := w.atStore(a.slots, func(ctx context.Context) error {
+		deleted, err := a.store.Delete(ctx, w.jobID())
+		if err == nil && deleted == 0 {
+			err = jobstore.ErrNotFound
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	if deleted == 0 {
-		return jobstore.ErrNotFound
-	}
-	x.sendEmpty(http.StatusNoContent)
+	w.sendEmpty(http.StatusNoContent)
 	return nil
 }
 
 // jobID returns the ID in the path, which the store checks.
-func (x *exchange) jobID() jobstore.ID { return jobstore.ID(x.request.PathValue("id")) }
+func (w *response) jobID() jobstore.ID { return jobstore.ID(w.request.PathValue("id")) }
 
 // replyJob sends the whole of a job, its tasks included.
-func (x *exchange) replyJob(status int, job *jobstore.Job) {
+func (w *response) replyJob(status int, job *jobstore.Job) {
 	if job.Tasks == nil {
 		job.Tasks = json.RawMessage("[]")
 	}
-	body := newBuffer()
-	defer body.free()
-	body.b = job.AppendJSON(body.b)
-	x.reply(status, body)
+	w.replyJobs(status, &jobsBody{jobs: []jobstore.Job{*job}})
 }
 
 // idempotencyKey returns the key that a request was sent with, or "".

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"iter"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/jobstore/jobstore"
@@ -14,8 +13,9 @@ import (
 
 // Defaults of the Options of NewOperator, where they are not those of New.
 const (
-	DefaultMaxImport    = 32 << 20 // bytes of a body
-	DefaultMaxOperators = 8        // requests
+	DefaultMaxImport         = 32 << 20 // bytes of a body
+	DefaultMaxOperators      = 8        // requests
+	DefaultMaxOperatorMemory = 64 << 20 // bytes
 )
 
 // An operated store is what NewOperator needs of a jobstore.Store.
@@ -23,6 +23,8 @@ type operated interface {
 	Stats(context.Context) (jobstore.Stats, error)
 	Count(context.Context, jobstore.Query) (int64, error)
 	Explain(context.Context, jobstore.Query) (jobstore.Plan, error)
+	List(context.Context, jobstore.Query) (jobstore.Page, error)
+	Get(context.Context, jobstore.ID) (jobstore.Job, error)
 	CheckProgress(ctx context.Context, progress func(done, total int64)) iter.Seq2[jobstore.Problem, error]
 	Put(context.Context, ...*jobstore.Job) error
 	Prune(context.Context, jobstore.PruneOptions) (deleted int64, err error)
@@ -35,12 +37,15 @@ type operated interface {
 //	GET  /store/stats     figures about the store
 //	GET  /store/count     how many jobs match kind, status and input
 //	GET  /store/explain   how a page is read, with the parameters of the list
+//	GET  /store/jobs      all jobs that match, with their tasks, as a stream
 //	PUT  /store/jobs      puts jobs just as they are, all or none
 //	POST /store/check     reads the whole store, and tells what is wrong with it
 //	POST /store/prune     deletes old jobs
 //
-// Of nil options, MaxBody is DefaultMaxImport and MaxConcurrent is
-// DefaultMaxOperators. Whoever has the token can replace and delete every job.
+// Of nil options, MaxBody is DefaultMaxImport, MaxConcurrent is
+// DefaultMaxOperators and MaxMemory is DefaultMaxOperatorMemory. As checks and
+// prunes take long, they have slots of their own, half as many, and so have exports.
+// Whoever has the token can replace and delete every job.
 func NewOperator(s operated, opts *Options) http.Handler {
 	var options Options
 	if opts != nil {
@@ -52,19 +57,30 @@ func NewOperator(s operated, opts *Options) http.Handler {
 	if options.MaxConcurrent <= 0 {
 		options.MaxConcurrent = DefaultMaxOperators
 	}
-	a, o := newAPI(&options), &operator{s}
+	if options.MaxMemory <= 0 {
+		options.MaxMemory = DefaultMaxOperatorMemory
+	}
+	a := newAPI(&options)
+	a.memory = newMemory(options.MaxMemory, sharesOfOperators)
+	a.onlyOwnOrigin = true // an export is a GET
+	long := (options.MaxConcurrent + 1) / 2
+	o := &operator{store: s, long: make(slots, long), exports: make(slots, long)}
 	a.resource("/store/stats", a.guard, methods{http.MethodGet: o.stats})
 	a.resource("/store/count", a.guard, methods{http.MethodGet: o.count})
 	a.resource("/store/explain", a.guard, methods{http.MethodGet: o.explain})
-	a.resource("/store/jobs", a.guard, methods{http.MethodPut: o.put})
-	// What takes a while is no GET, as a HEAD would do it for nothing.
+	a.resource("/store/jobs", a.guard, methods{http.MethodGet: o.export, http.MethodPut: o.put})
+	// A check is no GET, because HEAD would run it for nothing.
 	a.resource("/store/check", a.guard, methods{http.MethodPost: o.check})
 	a.resource("/store/prune", a.guard, methods{http.MethodPost: o.prune})
 	return a
 }
 
 // An operator has the handlers of NewOperator.
-type operator struct{ store operated }
+type operator struct {
+	store   operated
+	long    slots // of checks and prunes
+	exports slots
+}
 
 // Stats are jobstore.Stats as JSON has them.
 type Stats struct {
@@ -91,40 +107,55 @@ func StatsOf(s jobstore.Stats) Stats {
 }
 
 // stats answers GET /store/stats.
-func (o *operator) stats(x *exchange) error {
-	stats, err := o.store.Stats(x.request.Context())
+func (o *operator) stats(w *response) error {
+	if _, err := w.parameters(); err != nil {
+		return err
+	}
+	var stats jobstore.Stats
+	err := w.atStore(w.api.slots, func(ctx context.Context) (err error) {
+		stats, err = o.store.Stats(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	return x.replyJSON(StatsOf(stats))
+	return w.replyJSON(StatsOf(stats))
 }
 
 // count answers GET /store/count.
-func (o *operator) count(x *exchange) error {
-	q, err := x.query()
+func (o *operator) count(w *response) error {
+	q, err := w.query()
 	if err != nil {
 		return err
 	}
-	n, err := o.store.Count(x.request.Context(), q)
+	var n int64
+	err = w.atStore(w.api.slots, func(ctx context.Context) (err error) {
+		n, err = o.store.Count(ctx, q)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	return x.replyJSON(struct {
+	return w.replyJSON(struct {
 		Count int64 `json:"count"`
 	}{n})
 }
 
 // explain answers GET /store/explain.
-func (o *operator) explain(x *exchange) error {
-	q, err := x.query()
+func (o *operator) explain(w *response) error {
+	q, err := w.query()
 	if err != nil {
 		return err
 	}
-	plan, err := o.store.Explain(x.request.Context(), q)
+	var plan jobstore.Plan
+	err = w.work(mostOfPage, func(ctx context.Context) (err error) { // a page is read for it
+		plan, err = o.store.Explain(ctx, q)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	return x.replyJSON(struct {
+	return w.replyJSON(struct {
 		Index    string `json:"index"`
 		Branches int    `json:"branches"`
 		Matches  int64  `json:"matches"`
@@ -136,22 +167,31 @@ func (o *operator) explain(x *exchange) error {
 }
 
 // check answers POST /store/check.
-func (o *operator) check(x *exchange) error {
-	var problems int64
-	s := x.stream()
-	for problem, err := range o.store.CheckProgress(x.request.Context(), s.progress) {
-		if err != nil {
-			return s.end(outcome{Problems: &problems}, err)
-		}
-		problems++
-		s.problem(problem)
+func (o *operator) check(w *response) error {
+	if _, err := w.parameters(); err != nil {
+		return err
 	}
-	return s.end(outcome{Problems: &problems}, nil)
+	return w.atStore(o.long, func(ctx context.Context) error {
+		s, ctx, done := w.stream(ctx)
+		defer done()
+		var problems int64
+		for problem, err := range o.store.CheckProgress(ctx, s.progress) {
+			if err != nil {
+				return s.end(outcome{Problems: &problems}, err)
+			}
+			problems++
+			s.problem(problem)
+		}
+		return s.end(outcome{Problems: &problems}, nil)
+	})
 }
 
 // prune answers POST /store/prune.
-func (o *operator) prune(x *exchange) error {
-	fields, err := x.readObject("before", "kind", "status", "dry_run")
+func (o *operator) prune(w *response) error {
+	if _, err := w.parameters(); err != nil {
+		return err
+	}
+	fields, err := w.readObject("before", "kind", "status", "dry_run")
 	if err != nil {
 		return err
 	}
@@ -159,10 +199,13 @@ func (o *operator) prune(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	s := x.stream()
-	options.Progress = func(_ string, done, total int64) { s.progress(done, total) }
-	deleted, err := o.store.Prune(x.request.Context(), options)
-	return s.end(outcome{Deleted: &deleted}, err)
+	return w.atStore(o.long, func(ctx context.Context) error {
+		s, ctx, done := w.stream(ctx)
+		defer done()
+		options.Progress = func(_ string, done, total int64) { s.progress(done, total) }
+		deleted, err := o.store.Prune(ctx, options)
+		return s.end(outcome{Deleted: &deleted}, err)
+	})
 }
 
 // parsePrune makes options of what POST /store/prune was sent. That a set is
@@ -210,20 +253,11 @@ func parsePrune(fields map[string]json.RawMessage) (o jobstore.PruneOptions, err
 	return o, nil
 }
 
-// query reads the parameters of the list call.
-func (x *exchange) query() (jobstore.Query, error) {
-	values, err := url.ParseQuery(x.request.URL.RawQuery)
-	if err != nil {
-		return jobstore.Query{}, refusef("request_invalid", "the query of the URL cannot be read: %v", err)
-	}
-	return jobstore.ParseQuery(values)
-}
-
 // replyJSON sends v.
-func (x *exchange) replyJSON(v any) error {
+func (w *response) replyJSON(v any) error {
 	text, err := json.Marshal(v)
 	if err == nil {
-		x.reply(http.StatusOK, &buffer{b: text})
+		w.reply(http.StatusOK, &buffer{b: text})
 	}
 	return err
 }

@@ -68,6 +68,15 @@ var badRequests = []struct {
 	{"GET /jobs?order=DESC", nil, "", 400, "request_invalid"},
 	{"GET /jobs?order=asc&order=asc", nil, "", 400, "request_invalid"},
 	{"HEAD /jobs?order=up", nil, "", 400, ""},
+	{"GET /jobs?stat=failed", nil, "", 400, "request_invalid"},
+	{"GET /jobs?Status=failed", nil, "", 400, "request_invalid"},
+	{"GET /jobs?kind=video&_=1", nil, "", 400, "request_invalid"},
+	{"GET /jobs?=video", nil, "", 400, "request_invalid"},
+	{"GET /jobs/job_here?limit=1", nil, "", 400, "request_invalid"},
+	{"POST /jobs?kind=video", []string{jsonType}, good, 400, "request_invalid"},
+	{"PATCH /jobs/job_here?status=failed", []string{jsonType}, `{"status":"failed"}`, 400, "request_invalid"},
+	{"DELETE /jobs/job_here?force", nil, "", 400, "request_invalid"},
+	{"GET /openapi.json?x=1", nil, "", 400, "request_invalid"},
 
 	// Encodings of the URL.
 	{"GET /jobs?kind=%zz", nil, "", 400, "request_invalid"},
@@ -78,7 +87,8 @@ var badRequests = []struct {
 	{"GET /jobs/%zz", nil, "", 400, ""},
 
 	// Paths.
-	{"GET /", nil, "", 404, "not_found"},
+	{"POST /", []string{jsonType}, good, 405, "method_not_allowed"},
+	{"GET /?x", nil, "", 400, "request_invalid"},
 	{"GET /job", nil, "", 404, "not_found"},
 	{"GET /jobs/", nil, "", 404, "not_found"},
 	{"GET /Jobs", nil, "", 404, "not_found"},
@@ -141,6 +151,12 @@ var badRequests = []struct {
 	{"POST /jobs", []string{jsonType}, `{"kind":"video","input":"https://` + "\xff" + `"}`, 400, "request_invalid"},
 	{"POST /jobs", []string{jsonType}, `{"kind":"video","input":"https://a` + "\x00" + `"}`, 400, "request_invalid"},
 	{"POST /jobs", []string{jsonType}, strings.Repeat(`{"options":`, 300), 400, "request_invalid"},
+	{"POST /jobs", []string{jsonType}, `{"kind":"video","input":"https://a","metadata":{"a":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}}`, 400, "request_invalid"},
+	{"POST /jobs", []string{jsonType}, `{"kind":"video","input":"https://a\ud800"}`, 400, "request_invalid"},
+	{"POST /jobs", []string{jsonType}, `{"kind":"video","input":"https://a","options":{"a":["\udc00"]}}`, 400, "request_invalid"},
+	{"PATCH /jobs/job_here", []string{jsonType}, `{"output":"https://a\ud800x"}`, 400, "request_invalid"},
+	{"PATCH /jobs/job_here", []string{jsonType}, `{"error":"\ud800"}`, 400, "request_invalid"},
+	{"PATCH /jobs/job_here", []string{jsonType}, `{"Status":"failed"}`, 400, "request_invalid"},
 	{"POST /jobs", []string{jsonType}, `{"input":"https://a"}`, 400, "request_invalid"},
 	{"POST /jobs", []string{jsonType}, `{"kind":null,"input":"https://a"}`, 400, "request_invalid"},
 	{"POST /jobs", []string{jsonType}, `{"kind":"","input":"https://a"}`, 400, "request_invalid"},
@@ -220,6 +236,20 @@ var badRequests = []struct {
 	{"GET /jobs", []string{"Name: a\x00b"}, "", 400, ""},
 	{"GET /jobs", []string{"Expect: tea"}, "", 417, ""},
 	{"GET /jobs", []string{"X-Long: " + strings.Repeat("a", 100<<10)}, "", 431, ""},
+
+	// Changes of what the client has not seen.
+	{"PATCH /jobs/job_here", []string{jsonType, `If-Match: W/"1"`}, `{"status":"failed"}`, 412, "precondition_failed"},
+	{"PATCH /jobs/job_here", []string{jsonType, `If-Match: "1", *`}, `{"status":"failed"}`, 412, "precondition_failed"},
+	{"DELETE /jobs/job_here", []string{`If-Match: "1"`}, "", 412, "precondition_failed"},
+	{"DELETE /jobs/job_missing", []string{`If-Match: *`}, "", 404, "job_not_found"},
+
+	// Pages of other origins.
+	{"POST /jobs", []string{jsonType, "Origin: https://evil.example"}, good, 403, "origin_not_allowed"},
+	{"POST /jobs", []string{jsonType, "Origin: null"}, good, 403, "origin_not_allowed"},
+	{"POST /jobs", []string{jsonType, "Sec-Fetch-Site: cross-site"}, good, 403, "origin_not_allowed"},
+	{"POST /jobs", []string{jsonType, "Sec-Fetch-Site: same-site"}, good, 403, "origin_not_allowed"},
+	{"PATCH /jobs/job_here", []string{jsonType, "Origin: https://evil.example"}, `{"status":"failed"}`, 403, "origin_not_allowed"},
+	{"DELETE /jobs/job_here", []string{"Origin: http://evil.example"}, "", 403, "origin_not_allowed"},
 
 	// Tokens.
 	{"GET /jobs", []string{"Authorization: -"}, "", 401, "token_missing"},

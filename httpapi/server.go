@@ -16,12 +16,16 @@ const (
 	writeTimeout   = 60 * time.Second // from the end of the header to the end of the response
 	idleTimeout    = 2 * time.Minute  // between two requests of a connection
 	maxHeaderBytes = 32 << 10         // a URL of DefaultMaxURL, and the rest
-	shutdownGrace  = 30 * time.Second // for requests that were begun when the server stops
+	shutdownGrace  = 30 * time.Second // for the store to finish what was begun when the server stops
+	clientGrace    = time.Second      // for clients to send and to read the rest when the server stops
 )
 
 // Serve answers the requests that arrive at l with h, until ctx ends: then it
 // takes no more, finishes those that it has, for at most 30 seconds, and returns
 // nil. It closes l, and fails with the error of l.
+//
+// When ctx ends, a check or a prune is ended and says what it has done, and a
+// client that has not sent its body or read its page gets one more second.
 //
 // It is an http.Server with time-outs and limits that suit this API. Services
 // with a server of their own mount the handler there.
@@ -29,6 +33,8 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	server := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: headerTimeout,
@@ -37,9 +43,10 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		BaseContext: func(net.Listener) context.Context {
+			return context.WithValue(context.WithoutCancel(ctx), stopKey{}, ctx)
+		},
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
@@ -55,4 +62,30 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger
 		return err
 	}
 	return <-stopped
+}
+
+// stopKey is the key of the context that ends when Serve is to stop.
+type stopKey struct{}
+
+// stopping returns the context that ends when the server of a request stops. It
+// never ends at a server that is not Serve's.
+func stopping(request context.Context) context.Context {
+	if stop, ok := request.Value(stopKey{}).(context.Context); ok {
+		return stop
+	}
+	return context.Background()
+}
+
+// hurryOnStop makes set end what the client does, a moment after the server is to
+// stop. The function that it returns calls that off.
+func (w *response) hurryOnStop(set func(time.Time) error) (calledOff func()) {
+	callOff := context.AfterFunc(stopping(w.request.Context()), func() {
+		_ = set(time.Now().Add(clientGrace))
+	})
+	return func() { callOff() }
+}
+
+// control returns what sets the time-outs of the request's connection.
+func (w *response) control() *http.ResponseController {
+	return http.NewResponseController(w.ResponseWriter)
 }

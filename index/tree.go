@@ -1,6 +1,7 @@
 package index
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -146,9 +147,12 @@ func (s *Snapshot) read(root *page.Bucket) error {
 	}
 	seal := newSealer(string(metaName), 0)
 	if value := meta.Get(mintedKey); value != nil {
-		if s.minted, err = seal.unseal(mintedKey, value); err != nil {
+		minted, err := seal.unseal(mintedKey, value)
+		if err != nil {
 			return err
 		}
+		// The snapshot outlives the transaction, whose memory map may be replaced.
+		s.minted = bytes.Clone(minted)
 	}
 	if value := meta.Get(largestKey); value != nil {
 		if value, err = seal.unseal(largestKey, value); err != nil {

@@ -91,7 +91,7 @@ func yieldLines(r io.Reader, line int, yield func(element, error) bool) {
 	scanner.Buffer(make([]byte, 0, 64<<10), MaxElement)
 	for ; scanner.Scan(); line++ {
 		if scanner.Err() != nil {
-			break // the line broke off: what is there of it is not to blame
+			break // the line is not whole, so that it is not parsed
 		}
 		text := bytes.TrimSpace(scanner.Bytes())
 		if len(text) == 0 {

@@ -1,17 +1,18 @@
-// Package jobfile reads jobs out of text: NDJSON, one a line, or a JSON array. It
-// says of every mistake on which line it is.
+// Package jobfile reads and writes jobs as text: NDJSON, which is one job a line,
+// JSON arrays, and the body with which a job is created. It says of every mistake
+// in a file on which line it is.
 package jobfile
 
 import (
-	"encoding/json"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"maps"
 	"slices"
 
 	"github.com/jobstore/jobstore"
+	"github.com/jobstore/jobstore/internal/strictjson"
 )
 
 // An Entry is one job of a file.
@@ -28,7 +29,7 @@ func Jobs(r io.Reader, ignoreUnknown bool) iter.Seq2[Entry, error] {
 		for e, err := range elements(r) {
 			var job *jobstore.Job
 			if err == nil {
-				if job, err = parse(e.text, ignoreUnknown); err != nil {
+				if job, err = Parse(e.text, ignoreUnknown); err != nil {
 					err = &PlaceError{e.place, err}
 				}
 			}
@@ -48,41 +49,57 @@ var fields = []string{
 	"created_at", "started_at", "finished_at", "updated_at", "tasks",
 }
 
-func parse(text []byte, ignoreUnknown bool) (*jobstore.Job, error) {
-	job, err := Parse(text)
+// Parse reads the JSON object of a job that a store takes. Fields that no job has
+// are an error, unless they are to be ignored.
+func Parse(text []byte, ignoreUnknown bool) (*jobstore.Job, error) {
+	text = bytes.TrimLeft(text, " \t\r\n")
+	err := readObject(text, "a job", func(name string, value []byte) error {
+		switch {
+		case slices.Contains(fields, name):
+			return checkText(name, value)
+		case ignoreUnknown:
+			return nil
+		}
+		return fmt.Errorf("%w %q", ErrUnknownField, name)
+	})
 	if err != nil {
 		return nil, err
-	}
-	if !ignoreUnknown {
-		// Before what is missing: a misspelt name is the better news.
-		if unknown := UnknownFields(text, fields); len(unknown) > 0 {
-			return nil, fmt.Errorf("%w %q", ErrUnknownField, unknown[0])
-		}
-	}
-	return job, job.Validate()
-}
-
-// Parse reads the JSON object of a job, which may lack what a store asks for.
-func Parse(text []byte) (*jobstore.Job, error) {
-	if len(text) == 0 || text[0] != '{' {
-		return nil, fmt.Errorf("%w: a job must be a JSON object", jobstore.ErrInvalid)
 	}
 	job := new(jobstore.Job)
 	if err := job.UnmarshalJSON(text); err != nil {
 		return nil, err
 	}
-	return job, nil
+	return job, job.Validate()
 }
 
-// UnknownFields returns the names in the JSON object text that are not in known,
-// sorted.
-func UnknownFields(text []byte, known []string) []string {
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(text, &fields) != nil {
-		return nil // Parse has said so
+// texts are the fields that are strings.
+var texts = []string{"id", "object", "kind", "input", "output", "status"}
+
+// checkText refuses a value that is no string for a field that must be one.
+func checkText(name string, value []byte) error {
+	if slices.Contains(texts, name) && value[0] != '"' && string(value) != "null" {
+		return &jobstore.FieldError{Field: name, Reason: "must be a string"}
 	}
-	for _, name := range known {
-		delete(fields, name)
+	return nil
+}
+
+// readObject calls member for each member of text, which must be a JSON object.
+// Errors call the text subject.
+func readObject(text []byte, subject string, member func(name string, value []byte) error) error {
+	err := strictjson.Members(text, member)
+	if fault, ok := errors.AsType[*strictjson.Error](err); ok {
+		return invalidf("%s must be a JSON object: %v", subject, fault)
 	}
-	return slices.Sorted(maps.Keys(fields))
+	return err
+}
+
+// An invalidError is jobstore.ErrInvalid with a text of its own.
+type invalidError string
+
+func (e invalidError) Error() string { return string(e) }
+
+func (e invalidError) Unwrap() error { return jobstore.ErrInvalid }
+
+func invalidf(format string, args ...any) error {
+	return invalidError(fmt.Sprintf(format, args...))
 }

@@ -41,9 +41,14 @@ func run(ctx context.Context, l net.Listener, path, token string) (err error) {
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 
-	api := httpapi.New(store, &httpapi.Options{Token: token, Logger: slog.Default()})
+	const webPage = "https://app.example.com"
+	origins := http.NewCrossOriginProtection()
+	if err := origins.AddTrustedOrigin(webPage); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	api := httpapi.New(store, &httpapi.Options{Token: token, Logger: slog.Default(), CrossOrigin: origins})
 	mux := http.NewServeMux()
-	mux.Handle("/media/v1/", http.StripPrefix("/media/v1", allowOrigin("https://app.example.com", api)))
+	mux.Handle("/media/v1/", http.StripPrefix("/media/v1", allowOrigin(webPage, api)))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		n, err := store.Count(r.Context(), jobstore.Query{Status: jobstore.StatusQueued | jobstore.StatusProcessing})
 		if err != nil {
@@ -55,7 +60,8 @@ func run(ctx context.Context, l net.Listener, path, token string) (err error) {
 	return httpapi.Serve(ctx, l, mux, slog.Default())
 }
 
-// allowOrigin is a middleware that lets the pages of one site use the API.
+// allowOrigin is a middleware that lets the pages of one site read the answers of
+// the API. That they may change something is up to Options.CrossOrigin.
 func allowOrigin(origin string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

@@ -77,7 +77,7 @@ const (
 
 // Adversarial returns n jobs of which about a fifth have AdversarialKind and
 // about a fifth have AdversarialStatus, but none has both, save the oldest
-// thousandth of the jobs, which all do. Whoever looks for the newest job with
+// thousandth of the jobs, which all do. A store that looks for the newest job with
 // both by the index of one must pass by a fifth of the set.
 func Adversarial(seed uint64, n int) iter.Seq[*jobstore.Job] {
 	return func(yield func(*jobstore.Job) bool) {

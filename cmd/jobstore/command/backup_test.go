@@ -63,16 +63,19 @@ func TestBackup(t *testing.T) {
 	require.NoError(t, os.WriteFile(streamed, []byte(must(t, database, "", "backup", "-")), 0o600))
 	requireCopy(t, database, streamed)
 
-	// Nothing is written over, not even what a link leads to.
+	// Nothing is written over, and a link is followed to where nothing is.
 	before, err := os.ReadFile(path)
 	require.NoError(t, err)
 	link := filepath.Join(folder, "link.db")
 	require.NoError(t, os.Symlink(filepath.Join(folder, "nowhere"), link))
-	for _, taken := range []string{path, link, folder} {
+	must(t, database, "", "backup", link)
+	requireCopy(t, database, filepath.Join(folder, "nowhere"))
+	for _, taken := range []string{path, link} {
 		got := run(t, database, "", "backup", taken)
 		assert.Equal(t, 2, got.code)
-		assert.Contains(t, got.err, "exists already; name a new file")
+		assert.Contains(t, got.err, "exists already; name a new file, or replace it with --force")
 	}
+	assert.Contains(t, run(t, database, "", "backup", folder).err, "is no regular file")
 	after, err := os.ReadFile(path)
 	require.NoError(t, err)
 	assert.True(t, bytes.Equal(before, after))
@@ -137,7 +140,7 @@ func TestInterruptedOperators(t *testing.T) {
 				break
 			}
 			interrupted++
-			require.Equal(t, 1, code)
+			require.Equal(t, 130, code)
 			require.Equal(t, "jobstore: interrupted\n", errs.String(), args)
 			require.Empty(t, filesIn(t, folder), "%v after %d looks", args, looks)
 			require.Equal(t, []string{"test.db"}, filesIn(t, filepath.Dir(database)), "%v after %d looks", args, looks)

@@ -53,7 +53,7 @@ func TestInterruptedProcess(t *testing.T) {
 	err = cmd.Wait()
 	var exit *exec.ExitError
 	require.ErrorAs(t, err, &exit)
-	assert.Equal(t, 1, exit.ExitCode(), errs.String())
+	assert.Equal(t, 130, exit.ExitCode(), errs.String())
 	n := count(t, database)
 	assert.Equal(t, fmt.Sprintf("jobstore: standard input: interrupted; %d jobs were committed\n", n), errs.String())
 	assert.GreaterOrEqual(t, n, 2000)
@@ -69,13 +69,13 @@ func TestExamplesOfHelpRun(t *testing.T) {
 	}
 	folder := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(folder, "examples"), 0o700))
-	jobs, err := os.ReadFile(examplesFile)
+	jobs, err := os.ReadFile(shippedFile)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "examples", "jobs.ndjson"), jobs, 0o600))
 
 	// import comes first, as the others need a store, and what deletes last.
 	commands := []string{"import", "", "list", "get", "create", "update", "count", "stats", "explain", "check", "export", "serve", "demo",
-		"backup", "compact", "reindex", "salvage", "delete", "prune"}
+		"backup", "compact", "reindex", "salvage", "delete", "prune", "version"}
 	help := runPlain(context.Background(), "--help")
 	for _, match := range regexp.MustCompile(`(?m)^  ([a-z]+) +[A-Z]`).FindAllStringSubmatch(help.out, -1) {
 		if name := match[1]; name != "completion" && name != "help" {
@@ -105,11 +105,12 @@ func runExample(t *testing.T, shell, folder, line string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	endless := strings.Contains(line, " serve") || strings.Contains(line, " --watch")
+	line = strings.TrimSpace(line)
+	endless := strings.Contains(line, " serve") && !strings.Contains(line, " --health") || strings.Contains(line, " --watch")
 	if endless {
-		line = "exec" + strings.Replace(line, "--addr 127.0.0.1:8080", "--addr 127.0.0.1:0", 1)
+		line = "exec env " + strings.Replace(line, "--addr 127.0.0.1:8080", "--addr 127.0.0.1:0", 1)
 		if !strings.Contains(line, "--addr") && strings.Contains(line, " serve") {
-			line = strings.TrimSuffix(line, "\n") + " --addr 127.0.0.1:0" // the port of the default may be taken
+			line += " --addr 127.0.0.1:0" // the port of the default may be taken
 		}
 	}
 	cmd := exec.CommandContext(ctx, shell, "-c", line)
@@ -118,7 +119,7 @@ func runExample(t *testing.T, shell, folder, line string) {
 		"PATH="+filepath.Dir(binary(t))+string(os.PathListSeparator)+os.Getenv("PATH"))
 	if !endless {
 		text, err := cmd.CombinedOutput()
-		assert.NoError(t, err, "%s%s", line, text)
+		assert.NoError(t, err, "%s\n%s", line, text)
 		return
 	}
 	if runtime.GOOS == "windows" {
@@ -133,5 +134,5 @@ func runExample(t *testing.T, shell, folder, line string) {
 	assert.NoError(t, err, line)
 	assert.NoError(t, cmd.Process.Signal(os.Interrupt))
 	_, _ = io.Copy(io.Discard, out)
-	assert.NoError(t, cmd.Wait(), "%s%s", line, errs.String())
+	assert.NoError(t, cmd.Wait(), "%s\n%s", line, errs.String())
 }

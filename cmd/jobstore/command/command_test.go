@@ -148,14 +148,14 @@ func TestUsage(t *testing.T) {
 		"update job_abc123 --tasks {}":               `tasks "{}" must be a JSON array`,
 		"update job_abc123 --error {":                `error "{" must be JSON`,
 		"create":                                     `required flag(s) "body" not set`,
-		"create --body {":                            "job is not valid JSON: unexpected end of JSON input",
-		"create --body []":                           "invalid argument: a job must be a JSON object",
-		"create --body -":                            "invalid argument: a job must be a JSON object",
-		`create --body {"kind":"video"}`:             `input must use http://, https://, or s3:// scheme`,
+		"create --body {":                            "the body must be a JSON object: unexpected end of JSON input",
+		"create --body []":                           "the body must be a JSON object",
+		"create --body -":                            "the body must be a JSON object: unexpected end of JSON input",
+		`create --body {"kind":"video"}`:             `input is missing`,
 		`create --body {"input":"s3://a/b"}`:         "kind is missing: must be video,",
 		`create --body {"kind":"vide","input":"s3://a/b"}`:               `kind "vide" must be`,
-		`create --body {"kind":"video","input":"ftp://a/b"}`:             `input "ftp://a/b" must use http://, https://, or s3:// scheme`,
-		`create --body {"kind":"video","input":"s3://a/b","id":"job_1"}`: "id cannot be given: a body has input, kind, options, output, metadata",
+		`create --body {"kind":"video","input":"ftp://a/b"}`:             `input must use http://, https://, or s3:// scheme`,
+		`create --body {"kind":"video","input":"s3://a/b","id":"job_1"}`: `"id" is not a field that can be given, only input, kind, options, output, metadata`,
 		`create --body {"kind":"video","input":"s3://a/b","options":[]}`: `options "[]" must be a JSON object`,
 		"count --limit 3":         "unknown flag: --limit",
 		"import":                  "accepts 1 arg(s), received 0",
@@ -166,19 +166,19 @@ func TestUsage(t *testing.T) {
 		"export -o " + database:   "is the store itself",
 		"--db= list":              "path is missing",
 		"backup":                  "accepts 1 arg(s), received 0",
-		"backup " + database:      "exists already; name a new file",
+		"backup " + database:      "is the store itself",
 		"compact extra":           `unknown command "extra" for "jobstore compact"`,
 		"compact --output=":       "output is missing",
-		"compact -o " + database:  "exists already; name a new file",
+		"compact -o " + database:  "is the store itself",
 		"prune":                   "at least one of the flags in the group [older-than before] is required",
 		"prune --status failed":   "at least one of the flags in the group [older-than before] is required",
 		"prune --older-than 1d --before 2026-01-31": "[before older-than] were all set",
 		"prune --older-than old":                    `older-than "old" must be an age`,
 		"prune --older-than -1h":                    `older-than "-1h" must be an age`,
 		"prune --older-than 2026-01-31":             `older-than "2026-01-31" must be an age`,
-		"prune --older-than=":                       "older-than must be an age",
+		"prune --older-than=":                       "older-than is missing",
 		"prune --before then":                       `before "then" must be a date`,
-		"prune --before 0001-01-01":                 "before is missing",
+		"prune --before 0001-01-01":                 `before "0001-01-01" must be a date`,
 		"prune --older-than 1d --status=":           "status is missing",
 		"prune --older-than 1d --kind=":             "kind is missing",
 		"prune --older-than 1d --status done":       `status "done" must be`,
@@ -267,7 +267,7 @@ func TestInterrupted(t *testing.T) {
 	cancel()
 	for _, args := range [][]string{{"list"}, {"check"}, {"export"}, {"count"}, {"demo", "--jobs", "10"}} {
 		got := runPlain(ctx, append([]string{"--db", database}, args...)...)
-		assert.Equal(t, outcome{1, got.out, "jobstore: interrupted\n"}, got, args)
+		assert.Equal(t, outcome{130, got.out, "jobstore: interrupted\n"}, got, args)
 	}
 }
 

@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -11,6 +12,7 @@ import (
 
 func newCompact() *cobra.Command {
 	var path string
+	var force bool
 	cmd := &cobra.Command{
 		Use:   "compact",
 		Short: "Rewrite the store without its free pages",
@@ -28,16 +30,17 @@ stats says how many there are.`,
 		),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if cmd.Flags().Changed("output") {
-				if err := requireNew("output", path); err != nil {
-					return err
-				}
-				return compactTo(cmd, path)
+			if !cmd.Flags().Changed("output") {
+				return compactInPlace(cmd)
 			}
-			return compactInPlace(cmd)
+			to, err := outputTarget(cmd, path, force, databasePath(cmd))
+			if err != nil {
+				return err
+			}
+			return compactTo(cmd, to)
 		},
 	}
-	cmd.Flags().StringVarP(&path, "output", "o", "", "write to this new `file` instead, and leave the store alone")
+	addOutputFlags(cmd, &path, &force, "write to this `file` instead, and leave the store alone; - is standard\noutput")
 	return cmd
 }
 
@@ -54,10 +57,13 @@ func compactInPlace(cmd *cobra.Command) error {
 		return explainLock(err)
 	}
 	bars.clear()
-	return writeCompacted(cmd, before, after, free)
+	return writeCompacted(cmd.OutOrStdout(), before, after, free)
 }
 
-func compactTo(cmd *cobra.Command, path string) error {
+func compactTo(cmd *cobra.Command, to *target) error {
+	if to.isStream() && isTerminal(to.stream) {
+		return errTerminal
+	}
 	free, err := freeOf(cmd, reading)
 	if err != nil {
 		return err
@@ -68,15 +74,23 @@ func compactTo(cmd *cobra.Command, path string) error {
 	}
 	bars := &stages{w: cmd.ErrOrStderr(), unit: "keys"}
 	defer bars.clear()
-	if err := jobstore.Compact(cmd.Context(), path, databasePath(cmd), bars.report); err != nil {
-		return explainLock(err)
-	}
-	bars.clear()
-	made, err := os.Stat(path)
+	var made os.FileInfo
+	err = to.make(func(path string) error {
+		if err := jobstore.Compact(cmd.Context(), path, databasePath(cmd), bars.report); err != nil {
+			return explainLock(err)
+		}
+		bars.clear()
+		made, err = os.Stat(path)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	return writeCompacted(cmd, old.Size(), made.Size(), free)
+	out := cmd.OutOrStdout()
+	if to.isStream() {
+		out = cmd.ErrOrStderr() // which the store did not go to
+	}
+	return writeCompacted(out, old.Size(), made.Size(), free)
 }
 
 // freeOf says how much of the store's file is free.
@@ -89,7 +103,7 @@ func freeOf(cmd *cobra.Command, how access) (free string, err error) {
 	return free, err
 }
 
-func writeCompacted(cmd *cobra.Command, before, after int64, free string) error {
-	_, err := fmt.Fprintf(cmd.OutOrStdout(), "before  %d bytes, %s\nafter   %d bytes\n", before, free, after)
+func writeCompacted(w io.Writer, before, after int64, free string) error {
+	_, err := fmt.Fprintf(w, "before  %d bytes, %s\nafter   %d bytes\n", before, free, after)
 	return err
 }

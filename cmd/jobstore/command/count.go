@@ -13,12 +13,13 @@ func newCount() *cobra.Command {
 		Use:   "count",
 		Short: "Print the number of jobs that match a filter",
 		Long: `Print the number of jobs that match a filter. By kind and status the store
-knows it without looking at the jobs; by input it walks that input's index. A
-server that is no jobstore serve is asked for all pages.`,
+knows it without looking at the jobs; by input and in a range of time or IDs it
+walks an index. A server that is no jobstore serve is asked for all pages.`,
 		Example: examples(
 			"jobstore count",
 			"jobstore count --kind video --status failed,cancelled",
 			"jobstore count --input https://example.com/video.mp4",
+			"jobstore count --status failed --since 24h",
 		),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -37,5 +38,6 @@ server that is no jobstore serve is asked for all pages.`,
 		},
 	}
 	query.addFilter(cmd)
+	query.addRange(cmd)
 	return cmd
 }

@@ -1,10 +1,9 @@
 package command
 
 import (
-	"bytes"
+	"context"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -21,8 +20,8 @@ func newCreate() *cobra.Command {
 		Long: `Create a job and print it.
 
 The body is the JSON object that the API takes: input (a URL that starts with
-http://, https:// or s3://) and kind must be there; options, output and metadata
-may be. The job is queued and gets a new ID.`,
+http://, https:// or s3://) and kind must be there; options, output (a URL
+s3://bucket/key) and metadata may be. The job is queued and gets a new ID.`,
 		Example: examples(
 			`jobstore create --body '{"kind":"video","input":"https://example.com/video.mp4"}'`,
 			`echo '{"kind":"image","input":"s3://bucket/photo.heic"}' | jobstore create --body -`,
@@ -33,11 +32,11 @@ may be. The job is queued and gets a new ID.`,
 			text := []byte(body)
 			if body == "-" {
 				var err error
-				if text, err = readBody(cmd.InOrStdin()); err != nil {
+				if text, err = readBody(cmd.Context(), cmd.InOrStdin()); err != nil {
 					return err
 				}
 			}
-			job, err := parseBody(text)
+			job, err := jobfile.ParseBody(text)
 			if err != nil {
 				return err
 			}
@@ -62,42 +61,25 @@ may be. The job is queued and gets a new ID.`,
 	return cmd
 }
 
-// readBody reads a body, and no more than can be one.
-func readBody(r io.Reader) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(r, jobfile.MaxElement+1))
-	if err == nil && len(text) > jobfile.MaxElement {
-		err = fmt.Errorf("%w: body is longer than %d bytes", jobstore.ErrInvalid, jobfile.MaxElement)
+// readBody reads a body, and no more than can be one. It gives up when ctx ends,
+// though r has nothing to give.
+func readBody(ctx context.Context, r io.Reader) ([]byte, error) {
+	type read struct {
+		text []byte
+		err  error
 	}
-	return text, err
-}
-
-// The fields of a body, of which the API documents no others.
-var bodyFields = []string{"input", "kind", "options", "output", "metadata"}
-
-func parseBody(text []byte) (*jobstore.Job, error) {
-	job, err := jobfile.Parse(bytes.TrimSpace(text))
-	if err != nil {
-		return nil, err
-	}
-	if unknown := jobfile.UnknownFields(text, bodyFields); len(unknown) > 0 {
-		return nil, &jobstore.FieldError{
-			Field:  unknown[0],
-			Reason: "cannot be given: a body has " + strings.Join(bodyFields, ", "),
+	done := make(chan read, 1)
+	go func() {
+		text, err := io.ReadAll(io.LimitReader(r, jobfile.MaxElement+1))
+		done <- read{text, err}
+	}()
+	select {
+	case got := <-done:
+		if got.err == nil && len(got.text) > jobfile.MaxElement {
+			return nil, fmt.Errorf("%w: body is longer than %d bytes", jobstore.ErrInvalid, jobfile.MaxElement)
 		}
+		return got.text, got.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	if !hasScheme(job.Input) {
-		return nil, &jobstore.FieldError{
-			Field: "input", Value: job.Input, Reason: "must use http://, https://, or s3:// scheme",
-		}
-	}
-	return job, nil
-}
-
-func hasScheme(input string) bool {
-	for _, scheme := range []string{"http://", "https://", "s3://"} {
-		if strings.HasPrefix(input, scheme) {
-			return true
-		}
-	}
-	return false
 }

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -41,14 +42,11 @@ func withStore(cmd *cobra.Command, how access, fn func(*jobstore.Store) error) (
 
 // withOptions is withStore for a store that is opened with options.
 func withOptions(cmd *cobra.Command, how access, options jobstore.Options, fn func(*jobstore.Store) error) (err error) {
-	if err := refuseServer(cmd); err != nil {
-		return err
-	}
 	path := databasePath(cmd)
-	if how != creating && path != "" {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("there is no store at %s; --db or $%s names another file", path, databaseVariable)
-		}
+	_, err = os.Stat(path)
+	missing := path != "" && errors.Is(err, fs.ErrNotExist)
+	if missing && how != creating {
+		return fmt.Errorf("there is no store at %s; --db or $%s names another file", path, databaseVariable)
 	}
 	options.ReadOnly = how == reading
 	store, err := openStore(path, &options)
@@ -56,7 +54,22 @@ func withOptions(cmd *cobra.Command, how access, options jobstore.Options, fn fu
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	return fn(store)
+	err = fn(store)
+	if err != nil && missing {
+		removeEmpty(store, path)
+	}
+	return err
+}
+
+// removeEmpty removes the file of a store that a failed command has made and put
+// nothing in. It does so ahead of Close, while nobody else can open it.
+func removeEmpty(store *jobstore.Store, path string) {
+	n, err := store.Count(context.Background(), jobstore.Query{})
+	if err == nil && n == 0 {
+		if file, _, err := followLinks(path); err == nil && file != "" {
+			_ = os.Remove(file)
+		}
+	}
 }
 
 func openStore(path string, options *jobstore.Options) (*jobstore.Store, error) {
@@ -70,16 +83,6 @@ func explainLock(err error) error {
 		return fmt.Errorf("%w: another process has the store open", err)
 	}
 	return err
-}
-
-// refuseServer refuses --url for a command that no server can be asked for.
-func refuseServer(cmd *cobra.Command) error {
-	if serverURL(cmd) == "" {
-		return nil
-	}
-	return &jobstore.FieldError{
-		Field: urlFlag, Reason: "cannot be used here: " + cmd.Name() + " works on a file itself, and no server does it",
-	}
 }
 
 func databasePath(cmd *cobra.Command) string {

@@ -31,10 +31,13 @@ has is no failure. With --url they are deleted one after the other.`,
 			}
 			return withSource(cmd, changing, func(jobs source) error {
 				n, err := jobs.Delete(cmd.Context(), ids...)
+				if err != nil && n > 0 {
+					return after(err, "deleted %d of %s", n, number(len(ids), "job"))
+				}
 				if err != nil {
 					return err
 				}
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "deleted %d of %d jobs\n", n, len(ids))
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "deleted %d of %s\n", n, number(len(ids), "job"))
 				return err
 			})
 		},

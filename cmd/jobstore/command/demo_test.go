@@ -83,7 +83,7 @@ func TestDemoLeavesNothing(t *testing.T) {
 		var errs strings.Builder
 		// The line that says that filling has begun ends the context.
 		code := mainUntil(ctx, cancel, "Filling the store", &errs, args...)
-		assert.Equal(t, 1, code)
+		assert.Equal(t, 130, code)
 		assert.Equal(t, "jobstore: interrupted\n", errs.String())
 	}
 	assert.NoFileExists(t, keep)

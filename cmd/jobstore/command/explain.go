@@ -40,7 +40,7 @@ matches   %d
 examined  %d, of at most %d
 fetched   %d
 returned  %d
-`, httpCall(q), plan.Index, plan.Branches, plan.Matches, plan.Examined, most, plan.Fetched, plan.Returned)
+`, httpCall(q), printable(plan.Index), plan.Branches, plan.Matches, plan.Examined, most, plan.Fetched, plan.Returned)
 				return err
 			})
 		},

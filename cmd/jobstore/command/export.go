@@ -2,29 +2,35 @@ package command
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"os"
+	"iter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/jobstore/jobstore"
+	"github.com/jobstore/jobstore/client"
+	"github.com/jobstore/jobstore/jobfile"
 )
 
 func newExport() *cobra.Command {
 	var query queryFlags
 	var ex exporter
 	var path string
+	var force bool
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Write jobs as NDJSON or as a JSON array",
 		Long: `Write all jobs, or those that match, as NDJSON: one job a line, newest first.
 Tasks are written too, so that import gives the same store back; without them
-the jobs are what the list call returns.`,
+the jobs are what the list call returns. JSON that jobs came with stays as it
+is, but for NDJSON, where a line end in it becomes a space.
+
+A file appears when it is complete, and takes the place of another only with
+--force. A pipe or a device is written to as it is.`,
 		Example: examples(
 			"jobstore export -o backup.ndjson",
+			"jobstore export -o backup.ndjson --force",
 			"jobstore export --array --no-tasks --status failed",
 			"jobstore export --order asc --since 2026-01-01 | jobstore import --db copy.db -",
 		),
@@ -34,24 +40,32 @@ the jobs are what the list call returns.`,
 			if err != nil {
 				return err
 			}
+			store := ""
+			if serverURL(cmd) == "" {
+				store = databasePath(cmd)
+			}
+			to, err := outputTarget(cmd, path, force, store)
+			if err != nil {
+				return err
+			}
 			return withSource(cmd, reading, func(jobs source) error {
 				ex.jobs, ex.query = jobs, q
-				out := cmd.OutOrStdout()
-				if path == "" {
-					return ex.run(cmd.Context(), out, nil)
+				var bar *progress
+				if !to.isStream() {
+					total, err := jobs.Count(cmd.Context(), q)
+					if err != nil {
+						return err
+					}
+					bar = newProgress(cmd.ErrOrStderr(), "exporting", total, "jobs")
+					defer bar.clear()
 				}
-				if serverURL(cmd) == "" && sameFile(path, databasePath(cmd)) {
-					return fmt.Errorf("%w: %s is the store itself", jobstore.ErrInvalid, path)
-				}
-				total, err := jobs.Count(cmd.Context(), q)
-				if err != nil {
-					return err
-				}
-				bar := newProgress(cmd.ErrOrStderr(), "exporting", total, "jobs")
-				defer bar.clear()
-				return replaceFile(path, func(f io.Writer) error {
-					return ex.run(cmd.Context(), f, bar)
+				err := to.write(func(w io.Writer) error {
+					return ex.run(cmd.Context(), w, bar)
 				})
+				if err != nil && to.isStream() && ex.written > 0 {
+					return after(err, "the output is incomplete, after about %s", number(ex.written, "job"))
+				}
+				return err
 			})
 		},
 	}
@@ -60,14 +74,8 @@ the jobs are what the list call returns.`,
 	flags := cmd.Flags()
 	flags.BoolVar(&ex.array, "array", false, "write a JSON array")
 	flags.BoolVar(&ex.noTasks, "no-tasks", false, "leave out the tasks")
-	flags.StringVarP(&path, "output", "o", "", "write to this `file`, which appears when it is complete")
+	addOutputFlags(cmd, &path, &force, "write to this `file`; - is standard output")
 	return cmd
-}
-
-func sameFile(a, b string) bool {
-	infoA, errA := os.Stat(a)
-	infoB, errB := os.Stat(b)
-	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
 }
 
 // An exporter writes jobs of a source.
@@ -75,6 +83,8 @@ type exporter struct {
 	jobs           source
 	query          jobstore.Query
 	array, noTasks bool
+
+	written int
 }
 
 func (ex *exporter) run(ctx context.Context, w io.Writer, bar *progress) error {
@@ -83,21 +93,26 @@ func (ex *exporter) run(ctx context.Context, w io.Writer, bar *progress) error {
 		l = arrayFor(w)
 	}
 	out := newJobWriter(w, l)
-	for job, err := range ex.jobs.All(ctx, ex.query) {
-		if err == nil && !ex.noTasks {
-			// A walk leaves the tasks out.
-			job, err = ex.jobs.Get(ctx, job.ID)
-			if errors.Is(err, jobstore.ErrNotFound) {
-				continue // deleted meanwhile
-			}
-		}
+	for job, err := range ex.all(ctx) {
 		if err == nil {
 			err = out.write(&job)
 		}
 		if err != nil {
 			return err
 		}
+		ex.written = out.jobs
 		bar.set(int64(out.jobs))
 	}
 	return out.close()
+}
+
+// all returns the jobs to write. A server sends them with their tasks at once.
+func (ex *exporter) all(ctx context.Context) iter.Seq2[jobstore.Job, error] {
+	if ex.noTasks {
+		return ex.jobs.All(ctx, ex.query)
+	}
+	if c, ok := ex.jobs.(*client.Client); ok {
+		return c.Export(ctx, ex.query)
+	}
+	return jobfile.Export(ctx, ex.jobs, ex.query)
 }

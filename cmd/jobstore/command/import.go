@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jobstore/jobstore"
+	"github.com/jobstore/jobstore/client"
 	"github.com/jobstore/jobstore/jobfile"
 )
 
@@ -52,7 +53,7 @@ between two commits. To import a file again does no harm.`,
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "imported %d jobs\n", im.committed)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "imported %s\n", number(im.committed, "job"))
 			return err
 		},
 	}
@@ -82,8 +83,9 @@ func openInput(cmd *cobra.Command, path string) (input, error) {
 	return in, nil
 }
 
-// Bounds of a batch, which is committed as one. It is full at either. What makes
-// it full may be the largest job, and that is still less than a server takes.
+// Bounds of a batch, which is committed as one. It is full when it has reached one
+// of them. With the largest job as its last it is still smaller than the body that
+// a server takes.
 const (
 	batchJobs  = 1000
 	batchBytes = 8 << 20 // of JSON
@@ -136,27 +138,40 @@ func (im *importer) run(ctx context.Context, r io.Reader) error {
 		if b.err != nil {
 			return im.failed(b.err)
 		}
-		im.bar.describe(fmt.Sprintf("imported %s jobs", humanize.Comma(int64(im.committed))))
+		im.bar.describe(fmt.Sprintf("imported %s %s", humanize.Comma(int64(im.committed)), plural(im.committed, "job")))
 		im.bar.set(b.read)
 	}
 }
 
-// failed says of err where in the input it is about, and how far the import has
-// come. The mistake is in the file, not in the call, so that it is no longer
-// one that ends with the exit code for usage.
+// failed returns err with its place in the input, and with how far the import has
+// come. What it returns is not ErrInvalid: the mistake is in the file and not in the
+// call, so that the exit code is not that of usage.
 func (im *importer) failed(err error) error {
 	where, what := im.file, err.Error()
+	interrupted := errors.Is(err, context.Canceled)
 	if at, ok := errors.AsType[*jobfile.PlaceError](err); ok {
 		where = at.In(im.file)
 	}
 	switch {
 	case errors.Is(err, jobfile.ErrUnknownField):
 		what += "; --ignore-unknown passes over such fields"
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, client.ErrOutcomeUnknown) && !interrupted:
+		what += "; to import again does no harm"
+	case errors.Is(err, client.ErrOutcomeUnknown):
+		what = "interrupted; " + client.ErrOutcomeUnknown.Error()
+	case interrupted:
 		what = "interrupted"
 	}
+	verb := "were"
+	if im.committed == 1 {
+		verb = "was"
+	}
 	what = strings.TrimPrefix(what, jobstore.ErrInvalid.Error()+": ")
-	return fmt.Errorf("%s: %s; %d jobs were committed", where, what, im.committed)
+	text := fmt.Sprintf("%s: %s; %s %s committed", where, what, number(im.committed, "job"), verb)
+	if interrupted {
+		return interruption(text)
+	}
+	return errors.New(text)
 }
 
 // read sends the jobs of r in batches until they end or ctx does.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -28,11 +29,23 @@ func ndjson(n int) []string {
 	return list
 }
 
+// count returns the number of jobs in a store, 0 where there is none.
 func count(t *testing.T, database string) int {
 	t.Helper()
+	if _, err := os.Stat(database); errors.Is(err, fs.ErrNotExist) {
+		return 0
+	}
 	n, err := strconv.Atoi(strings.TrimSpace(must(t, database, "", "count")))
 	require.NoError(t, err)
 	return n
+}
+
+// jobsWere returns how an error counts n jobs.
+func jobsWere(n int) string {
+	if n == 1 {
+		return "1 job was"
+	}
+	return fmt.Sprintf("%d jobs were", n)
 }
 
 // TestBadLine puts each kind of mistake in the middle of a batch, and of a file.
@@ -73,7 +86,7 @@ func TestBadLine(t *testing.T) {
 			assert.Equal(t, 1, got.code)
 			assert.Contains(t, got.err, fmt.Sprintf("jobstore: standard input:%d: ", at+1))
 			assert.Contains(t, got.err, want)
-			assert.True(t, strings.HasSuffix(got.err, fmt.Sprintf("; %d jobs were committed\n", at)), got.err)
+			assert.True(t, strings.HasSuffix(got.err, fmt.Sprintf("; %s committed\n", jobsWere(at))), got.err)
 			assert.Equal(t, at, count(t, database))
 		}
 	}
@@ -104,7 +117,7 @@ func TestBadElement(t *testing.T) {
 		got := run(t, database, text, "import", "-")
 		assert.Equal(t, 1, got.code, text)
 		assert.Contains(t, got.err, "jobstore: "+want, text)
-		assert.True(t, strings.HasSuffix(got.err, fmt.Sprintf("; %d jobs were committed\n", count(t, database))), got.err)
+		assert.True(t, strings.HasSuffix(got.err, fmt.Sprintf("; %s committed\n", jobsWere(count(t, database)))), got.err)
 	}
 }
 
@@ -140,7 +153,7 @@ func TestImportForms(t *testing.T) {
 		a + "\n" + a + "\n" + b:         3, // the last one counts
 	} {
 		database := newDatabase(t)
-		assert.Equal(t, fmt.Sprintf("imported %d jobs\n", want), must(t, database, text, "import", "-"), "%q", text)
+		assert.Equal(t, fmt.Sprintf("imported %d %s\n", want, map[bool]string{true: "job", false: "jobs"}[want == 1]), must(t, database, text, "import", "-"), "%q", text)
 		assert.Equal(t, min(want, 2), count(t, database), "%q", text)
 	}
 	database := newDatabase(t)
@@ -162,9 +175,9 @@ func TestLongLines(t *testing.T) {
 
 	tooLong := strings.Replace(line, "{", "{"+strings.Repeat(" ", 16<<20), 1)
 	got := run(t, database, line+"\n"+tooLong, "import", "-")
-	assert.Equal(t, "jobstore: standard input:2: longer than 16777216 bytes; 1 jobs were committed\n", got.err)
+	assert.Equal(t, "jobstore: standard input:2: longer than 16777216 bytes; 1 job was committed\n", got.err)
 	got = run(t, database, "["+line+",\n\n"+tooLong+"]", "import", "-")
-	assert.Equal(t, "jobstore: standard input:3: element 2: longer than 16777216 bytes; 1 jobs were committed\n", got.err)
+	assert.Equal(t, "jobstore: standard input:3: element 2: longer than 16777216 bytes; 1 job was committed\n", got.err)
 }
 
 // TestUnreadable imports from what fails in the middle.
@@ -202,7 +215,7 @@ func TestInterruptedImport(t *testing.T) {
 	}()
 	var out, errs bytes.Buffer
 	code := command.Main(ctx, []string{"--db", database, "import", "-"}, in, &out, &errs)
-	assert.Equal(t, 1, code)
+	assert.Equal(t, 130, code)
 	requireOneLine(t, errs.String())
 	n := count(t, database)
 	assert.Equal(t, fmt.Sprintf("jobstore: standard input: interrupted; %d jobs were committed\n", n), errs.String())
@@ -216,4 +229,14 @@ func TestImportNamesTheFile(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte("\n{}\n"), 0o600))
 	got := run(t, newDatabase(t), "", "import", path)
 	assert.Equal(t, "jobstore: "+path+":2: id is missing: must be job_ and 1 to 64 characters of 0-9, A-Z, a-z, _ and -; 0 jobs were committed\n", got.err)
+}
+
+// TestShippedJobs takes in what a reader meets first.
+func TestShippedJobs(t *testing.T) {
+	database := newDatabase(t)
+	assert.Equal(t, "imported 251 jobs\n", must(t, database, "", "import", shippedFile))
+	assert.Contains(t, must(t, database, "", "get", "job_abc123"), `"input":"https://example.com/video.mp4"`)
+	for _, kind := range []string{"video", "audio", "image", "animation", "adaptive_video"} {
+		assert.GreaterOrEqual(t, strings.Count(must(t, database, "", "list", "--all", "--quiet", "--kind", kind), "\n"), 50, kind)
+	}
 }

@@ -24,6 +24,7 @@ func newJobTable(w io.Writer, now time.Time) *jobTable {
 			header:  []string{"id", "kind", "status", "input", "age", "duration"},
 			right:   []int{4, 5},
 			elastic: 3,
+			drop:    []int{5, 4, 1, 3, 2}, // never the ID
 			fit:     snip,
 		},
 	}

@@ -56,7 +56,8 @@ leaves out the colours.`,
 	flags.BoolVarP(&l.quiet, "quiet", "q", false, "print the IDs alone")
 	flags.BoolVar(&l.all, "all", false, "list every page")
 	flags.BoolVar(&watch, "watch", false, "list the page again and again, until Ctrl-C")
-	flags.DurationVar(&l.every, "every", 2*time.Second, "`time` between two lists of --watch")
+	l.every = durationFlag{"every", 2 * time.Second}
+	flags.Var(&l.every, "every", "`time` between two lists of --watch")
 	flags.BoolVar(&l.explain, "explain", false, "print on stderr how the page was read")
 	cmd.MarkFlagsMutuallyExclusive("json", "ndjson", "quiet")
 	cmd.MarkFlagsMutuallyExclusive("limit", "all")
@@ -70,7 +71,7 @@ type lister struct {
 	query                  queryFlags
 	asJSON, asLines, quiet bool
 	all, explain           bool
-	every                  time.Duration
+	every                  durationFlag
 }
 
 func (l *lister) run(cmd *cobra.Command) error {
@@ -81,7 +82,7 @@ func (l *lister) run(cmd *cobra.Command) error {
 	}
 	return withSource(cmd, reading, func(jobs source) error {
 		if l.all {
-			return l.pages(cmd.Context(), jobs, q, l.printer(cmd.OutOrStdout(), now))
+			return l.pages(cmd.Context(), jobs, q, l.printer(interruptible(cmd.Context(), cmd.OutOrStdout()), now))
 		}
 		if !l.explain {
 			return l.page(cmd, jobs, q, now)
@@ -93,7 +94,7 @@ func (l *lister) run(cmd *cobra.Command) error {
 		if err := l.page(cmd, jobs, q, now); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintln(cmd.ErrOrStderr(), "plan:", plan)
+		_, err = fmt.Fprintln(cmd.ErrOrStderr(), "plan:", printable(plan.String()))
 		return err
 	})
 }
@@ -180,13 +181,25 @@ func listCall(cmd *cobra.Command, q jobstore.Query) string {
 	return strings.Join(call, " ")
 }
 
-// shellQuote returns s as one word of a shell.
+// shellQuote returns s as one word of a shell. What a terminal cannot be shown is
+// written as the escapes of $'…'.
 func shellQuote(s string) string {
 	plain := func(r rune) bool {
 		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("_-./:,=@%+", r)
 	}
 	if s != "" && !slices.ContainsFunc([]rune(s), func(r rune) bool { return !plain(r) }) {
 		return s
+	}
+	if shown := printable(s); shown != s {
+		var b strings.Builder
+		for _, c := range []byte(s) {
+			if c >= ' ' && c <= '~' && c != '\'' && c != '\\' {
+				b.WriteByte(c)
+			} else {
+				fmt.Fprintf(&b, `\x%02x`, c)
+			}
+		}
+		return "$'" + b.String() + "'"
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -21,8 +21,11 @@ import (
 	"github.com/jobstore/jobstore/cmd/jobstore/command"
 )
 
-// examplesFile is the file of jobs that ships with the repository.
-const examplesFile = "../../../examples/jobs.ndjson"
+// examplesFile is a file of jobs of every kind, status and shape.
+const examplesFile = "testdata/jobs.ndjson"
+
+// shippedFile is the file of jobs that a reader meets first.
+const shippedFile = "../../../examples/jobs.ndjson"
 
 // An outcome is what a run of the command line left.
 type outcome struct {

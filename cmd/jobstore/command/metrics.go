@@ -20,6 +20,7 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 
 	commitSeconds, commitJobs  prometheus.Histogram
+	commitFailures             prometheus.Counter
 	pageExamined, pageReturned prometheus.Histogram
 }
 
@@ -45,6 +46,10 @@ func newMetrics() *metrics {
 			Help:    "Jobs written by a commit: the size of its batch.",
 			Buckets: prometheus.ExponentialBuckets(1, 2, 13), // 1 to 4,096
 		}),
+		commitFailures: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "jobstore_commit_failures_total",
+			Help: "Commits that failed.",
+		}),
 		pageExamined: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "jobstore_page_examined_keys",
 			Help:    "Keys that were examined for a page, which is at most 1 + 2 for each branch more than it returned.",
@@ -57,7 +62,7 @@ func newMetrics() *metrics {
 		}),
 	}
 	m.registry.MustRegister(
-		m.requests, m.seconds, m.commitSeconds, m.commitJobs, m.pageExamined, m.pageReturned,
+		m.requests, m.seconds, m.commitSeconds, m.commitJobs, m.commitFailures, m.pageExamined, m.pageReturned,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -71,6 +76,9 @@ func (m *metrics) hook(o *jobstore.Options) {
 	o.OnCommit = func(c jobstore.Commit) {
 		m.commitSeconds.Observe(c.Duration.Seconds())
 		m.commitJobs.Observe(float64(c.Jobs))
+		if c.Err != nil {
+			m.commitFailures.Inc()
+		}
 	}
 	o.OnPage = func(p jobstore.Plan) {
 		m.pageExamined.Observe(float64(p.Examined))
@@ -79,7 +87,7 @@ func (m *metrics) hook(o *jobstore.Options) {
 }
 
 // watch adds the figures of store.
-func (m *metrics) watch(store *jobstore.Store) {
+func (m *metrics) watch(store *heldStore) {
 	m.registry.MustRegister(&storeCollector{store})
 }
 
@@ -115,9 +123,11 @@ func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // A storeCollector reads the figures of a store whenever they are asked for,
 // which takes no walk through it.
-type storeCollector struct{ store *jobstore.Store }
+type storeCollector struct{ store *heldStore }
 
 var (
+	usable = prometheus.NewDesc("jobstore_usable",
+		"Whether the store can be read and its file is where it was: 1 or 0, as /healthz says.", nil, nil)
 	jobsByKind = prometheus.NewDesc("jobstore_jobs_by_kind",
 		"Jobs in the store, by kind.", []string{"kind"}, nil)
 	jobsByStatus = prometheus.NewDesc("jobstore_jobs_by_status",
@@ -130,20 +140,24 @@ var (
 
 // Describe implements prometheus.Collector.
 func (c *storeCollector) Describe(descs chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{jobsByKind, jobsByStatus, fileBytes, freeBytes} {
+	for _, desc := range []*prometheus.Desc{usable, jobsByKind, jobsByStatus, fileBytes, freeBytes} {
 		descs <- desc
 	}
 }
 
 // Collect implements prometheus.Collector.
 func (c *storeCollector) Collect(out chan<- prometheus.Metric) {
-	stats, err := c.store.Stats(context.Background())
-	if err != nil {
-		out <- prometheus.NewInvalidMetric(fileBytes, err)
-		return
-	}
 	gauge := func(desc *prometheus.Desc, value int64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(value), labels...)
+	}
+	if err := c.store.check(context.Background()); err != nil {
+		gauge(usable, 0)
+	} else {
+		gauge(usable, 1)
+	}
+	stats, err := c.store.Stats(context.Background())
+	if err != nil {
+		return // usable says so, and the other metrics are still told
 	}
 	for _, kind := range kinds {
 		gauge(jobsByKind, stats.ByKind[kind], kind.String())

@@ -11,8 +11,8 @@ import (
 // nothing.
 type progress struct{ bar *progressbar.ProgressBar }
 
-// newProgress starts a progress towards total, which is below 1 when nobody
-// knows it. Bytes are counted if unit is empty, else things of that name. There
+// newProgress starts a progress towards total, which is below 1 when it is not
+// known. Bytes are counted if unit is empty, else things of that name. There
 // is none when w is no terminal.
 func newProgress(w io.Writer, title string, total int64, unit string) *progress {
 	if !isTerminal(w) {
@@ -29,8 +29,8 @@ func newProgress(w io.Writer, title string, total int64, unit string) *progress 
 		progressbar.OptionShowCount(),
 		progressbar.OptionSetWidth(24),
 		progressbar.OptionThrottle(100*time.Millisecond),
-		// The spinner of an unknown total turns when there is news. A goroutine
-		// that turned it would outlive the command.
+		// The spinner of an unknown total turns when set is called. A goroutine that
+		// turns it would outlive the command.
 		progressbar.OptionSetSpinnerChangeInterval(0),
 		progressbar.OptionSetElapsedTime(true),
 	)}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,14 +45,11 @@ deleted by then stays deleted. The file does not get smaller: compact does that.
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&p.olderThan, "older-than", "", "jobs created longer ago than this `age`: 90m, 24h or 30d")
-	flags.StringVar(&p.before, "before", "", "jobs created before this `time`: 2026-01-31 or 2026-01-31T12:00:00Z")
-	flags.StringSliceVar(&p.statuses, "status", nil, "only jobs in these `statuses`: "+words(statuses)+"\n(default succeeded,failed,cancelled)")
-	flags.StringSliceVar(&p.kinds, "kind", nil, "only jobs of these `kinds`: "+words(kinds))
+	flags.StringVar(&p.before, "before", "", "jobs created before this `time`: 2026-01-31, 2026-01-31T12:00:00Z,\nUnix milliseconds, or an age")
+	p.filter.add(cmd, "\n(default succeeded,failed,cancelled)")
 	flags.BoolVar(&p.dryRun, "dry-run", false, "delete nothing, and say how many jobs it would be")
 	cmd.MarkFlagsOneRequired("older-than", "before")
 	cmd.MarkFlagsMutuallyExclusive("older-than", "before")
-	completeSet(cmd, "status", statuses)
-	completeSet(cmd, "kind", kinds)
 	complete(cmd, "older-than", "30d", "90d")
 	complete(cmd, "before")
 	return cmd
@@ -62,41 +58,33 @@ deleted by then stays deleted. The file does not get smaller: compact does that.
 // pruneFlags are the flags of prune as they were given.
 type pruneFlags struct {
 	olderThan, before string
-	statuses, kinds   []string
+	filter            filterFlags
 	dryRun            bool
 }
 
 // options returns what the flags ask for at the time now.
 func (p *pruneFlags) options(cmd *cobra.Command, now time.Time) (jobstore.PruneOptions, error) {
-	query, err := jobstore.ParseQuery(url.Values{"status": p.statuses, "kind": p.kinds})
-	if err != nil {
-		return jobstore.PruneOptions{}, err
-	}
-	// For list, an empty value is as good as none. Here it may be a variable of a
-	// script that was never set, and would delete more than was meant.
-	for flag, empty := range map[string]bool{"status": query.Status == 0, "kind": query.Kind == 0} {
+	kind, status := p.filter.kinds.set, p.filter.statuses.set
+	// An empty set means every status or kind for list. Here it is refused: it may be
+	// a variable of a script that was never set, and would delete more than was meant.
+	for flag, empty := range map[string]bool{"status": status == 0, "kind": kind == 0} {
 		if empty && cmd.Flags().Changed(flag) {
 			return jobstore.PruneOptions{}, &jobstore.FieldError{Field: flag, Reason: "is missing"}
 		}
 	}
 	before, err := p.time(cmd, now)
 	return jobstore.PruneOptions{
-		Before: before, Status: query.Status, Kind: query.Kind, DryRun: p.dryRun,
+		Before: before, Status: status, Kind: kind, DryRun: p.dryRun,
 	}, err
 }
 
 // time returns the time that jobs have to be older than.
 func (p *pruneFlags) time(cmd *cobra.Command, now time.Time) (time.Time, error) {
 	if !cmd.Flags().Changed("older-than") {
-		return parseMoment("before", p.before, now)
+		return parseTime("before", p.before, now)
 	}
-	age, err := parseAge(p.olderThan)
-	if err != nil || age < 0 {
-		return time.Time{}, &jobstore.FieldError{
-			Field: "older-than", Value: p.olderThan, Reason: "must be an age (90m, 24h, 30d)",
-		}
-	}
-	return now.Add(-age), nil
+	age, err := parseAge("older-than", p.olderThan)
+	return now.Add(-age), err
 }
 
 func prune(cmd *cobra.Command, jobs source, options jobstore.PruneOptions) error {
@@ -109,19 +97,15 @@ func prune(cmd *cobra.Command, jobs source, options jobstore.PruneOptions) error
 	if options.DryRun {
 		verb = "would delete"
 	}
-	if err != nil && n > 0 {
-		what := err.Error()
-		if errors.Is(err, context.Canceled) {
-			what = "interrupted"
-		}
-		return fmt.Errorf("%s; %s %d jobs", what, verb, n)
+	if errors.Is(err, context.Canceled) && n == 0 && serverURL(cmd) != "" && !options.DryRun {
+		return interruption("interrupted; the server stops too, and what it has deleted by now stays deleted")
 	}
-	if errors.Is(err, context.Canceled) && serverURL(cmd) != "" && !options.DryRun {
-		return errors.New("interrupted; the server stops too, and what it has deleted by now stays deleted")
+	if err != nil && n > 0 {
+		return after(err, "%s %s", verb, number(n, "job"))
 	}
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %d jobs\n", verb, n)
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", verb, number(n, "job"))
 	return err
 }

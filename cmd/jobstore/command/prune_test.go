@@ -48,7 +48,7 @@ func TestPrune(t *testing.T) {
 		"--before 30d":                                           4,
 	} {
 		out := must(t, database, "", append([]string{"prune", "--dry-run"}, strings.Fields(call)...)...)
-		assert.Equal(t, fmt.Sprintf("would delete %d jobs\n", want), out, call)
+		assert.Equal(t, "would delete "+strings.TrimSuffix(strings.TrimSuffix(jobsWere(want), " were"), " was")+"\n", out, call)
 	}
 	require.NoError(t, reader.Close())
 	after, err := os.ReadFile(database)
@@ -87,7 +87,7 @@ func TestInterruptedPrune(t *testing.T) {
 			_, err := fmt.Sscanf(errs.String(), "jobstore: interrupted; deleted %d jobs\n", &deleted)
 			require.NoError(t, err, errs.String())
 			requireOneLine(t, errs.String())
-			require.Equal(t, 1, code)
+			require.Equal(t, 130, code)
 		}
 		left -= deleted
 		require.Equal(t, left, count(t, database), "after %d looks", looks)

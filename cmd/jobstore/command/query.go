@@ -21,19 +21,16 @@ var (
 // queryFlags are the parameters of the list call as flags. They are read by
 // jobstore.ParseQuery, so that a flag means just what the parameter means.
 type queryFlags struct {
-	kinds, statuses             []string
+	filter                      filterFlags
 	input, limit, order         string
 	after, before, since, until string
 }
 
 // addFilter adds the flags that say which jobs are meant.
 func (f *queryFlags) addFilter(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.StringSliceVar(&f.kinds, "kind", nil, "only jobs of these `kinds`: "+words(kinds))
-	flags.StringSliceVar(&f.statuses, "status", nil, "only jobs in these `statuses`: "+words(statuses))
-	flags.StringVar(&f.input, "input", "", "only jobs with exactly this input `URL`")
-	completeSet(cmd, "kind", kinds)
-	completeSet(cmd, "status", statuses)
+	f.filter.add(cmd, "")
+	cmd.Flags().StringVar(&f.input, "input", "", "only jobs with exactly this input `URL`")
+	complete(cmd, "input")
 }
 
 // addRange adds the flags that say in which order jobs are read, from where and
@@ -43,10 +40,10 @@ func (f *queryFlags) addRange(cmd *cobra.Command) {
 	flags.StringVar(&f.order, "order", "", "`asc|desc`: asc is the oldest first (default desc)")
 	flags.StringVar(&f.after, "after", "", "jobs past this `ID` in the order asked for")
 	flags.StringVar(&f.before, "before", "", "jobs ahead of this `ID` in the order asked for")
-	flags.StringVar(&f.since, "since", "", "jobs created since this `time`: 2026-01-31, 2026-01-31T12:00:00Z,\nor an age such as 90m, 24h or 7d")
+	flags.StringVar(&f.since, "since", "", "jobs created since this `time`: 2026-01-31, 2026-01-31T12:00:00Z,\nUnix milliseconds, or an age such as 90m, 24h or 7d")
 	flags.StringVar(&f.until, "until", "", "jobs created before this `time`, given as for --since")
 	complete(cmd, "order", "asc", "desc")
-	for _, name := range []string{"input", "after", "before", "since", "until"} {
+	for _, name := range []string{"after", "before", "since", "until"} {
 		complete(cmd, name)
 	}
 }
@@ -59,7 +56,7 @@ func (f *queryFlags) addLimit(cmd *cobra.Command) {
 
 // query returns what the flags ask for at the time now.
 func (f *queryFlags) query(now time.Time) (jobstore.Query, error) {
-	values := url.Values{"kind": f.kinds, "status": f.statuses}
+	values := url.Values{}
 	for name, value := range map[string]string{
 		"input": f.input, "limit": f.limit, "order": f.order, "after": f.after, "before": f.before,
 	} {
@@ -69,6 +66,7 @@ func (f *queryFlags) query(now time.Time) (jobstore.Query, error) {
 	if err != nil {
 		return jobstore.Query{}, err
 	}
+	q.Kind, q.Status = f.filter.kinds.set, f.filter.statuses.set
 	return f.bound(q, now)
 }
 
@@ -110,7 +108,7 @@ func newEnd(flag, text string, open, now time.Time) (end, error) {
 	if text == "" {
 		return end{flag, false, jobstore.FirstID(open)}, nil
 	}
-	at, err := parseMoment(flag, text, now)
+	at, err := parseTime(flag, text, now)
 	return end{flag, true, jobstore.FirstID(at)}, err
 }
 

@@ -53,7 +53,7 @@ find an older version of it: run that first.`,
 
 func writeReindexReport(w io.Writer, report jobstore.ReindexReport, discarded bool) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "reindexed %d jobs\n", report.Jobs)
+	fmt.Fprintf(&b, "reindexed %s\n", number(report.Jobs, "job"))
 	if report.Detached {
 		b.WriteString("the old indexes had pages that cannot be read; the next open takes them back\n")
 	}

@@ -13,6 +13,7 @@ import (
 
 func newSalvage() *cobra.Command {
 	var path string
+	var force bool
 	cmd := &cobra.Command{
 		Use:   "salvage FILE",
 		Short: "Read the jobs that still can be read out of a damaged file",
@@ -24,38 +25,30 @@ have been deleted or be out of date, how many lack their tasks, and how many byt
 could not be read. The exit code is 0 when that was done, however little it was.`,
 		Example: examples(
 			"jobstore salvage jobs.db > saved.ndjson",
-			"jobstore salvage jobs.db -o saved.ndjson",
+			"jobstore salvage jobs.db -o saved.ndjson --force",
 			"jobstore salvage jobs.db | jobstore import --db saved.db -",
 		),
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := refuseServer(cmd); err != nil {
+			to, err := outputTarget(cmd, path, force, args[0])
+			if err != nil {
 				return err
 			}
-			return salvage(cmd, args[0], path)
+			return salvage(cmd, args[0], to)
 		},
 	}
-	cmd.Flags().StringVarP(&path, "output", "o", "", "write to this `file`, which appears when it is complete")
+	addOutputFlags(cmd, &path, &force, "write to this `file`; - is standard output")
 	return cmd
 }
 
-func salvage(cmd *cobra.Command, from, path string) error {
-	if path != "" && sameFile(from, path) {
-		return fmt.Errorf("%w: %s is the damaged file itself", jobstore.ErrInvalid, path)
-	}
+func salvage(cmd *cobra.Command, from string, to *target) error {
 	bars := &stages{w: cmd.ErrOrStderr(), unit: "jobs", bytes: "scan"}
 	defer bars.clear()
 	var report jobstore.SalvageReport
-	run := func(w io.Writer) (err error) {
-		report, err = salvageTo(cmd.Context(), from, w, bars.report)
+	err := to.write(func(w io.Writer) (err error) {
+		report, err = salvageTo(cmd.Context(), from, jsonOutput(w), bars.report)
 		return err
-	}
-	var err error
-	if path == "" {
-		err = run(cmd.OutOrStdout())
-	} else {
-		err = replaceFile(path, run)
-	}
+	})
 	bars.clear()
 	if err != nil {
 		return explainLock(err)
@@ -75,20 +68,20 @@ func salvageTo(ctx context.Context, from string, w io.Writer, progress jobstore.
 
 // writeSalvaged says what was found. What is zero and no news is left out.
 func writeSalvaged(w io.Writer, r jobstore.SalvageReport) error {
-	text := fmt.Sprintf("salvaged %d jobs\n", r.Jobs)
+	text := fmt.Sprintf("salvaged %s\n", number(r.Jobs, "job"))
 	for _, line := range []struct {
 		n    int64
 		what string
 	}{
 		{r.Uncertain, "of them may have been deleted, or have changed since"},
-		{r.TasksLost, "of them lack their tasks, which are damaged"},
-		{r.Older, "older versions were passed over"},
-		{r.Damaged, "damaged records were found"},
+		{r.TasksLost, "of them without tasks, which are damaged"},
+		{r.Older, plural(r.Older, "older version") + " passed over"},
+		{r.Damaged, plural(r.Damaged, "damaged record") + " found"},
 	} {
 		if line.n > 0 {
 			text += fmt.Sprintf("%d %s\n", line.n, line.what)
 		}
 	}
-	_, err := fmt.Fprintf(w, "%s%d of %d bytes could not be read\n", text, r.UnreadBytes, r.FileBytes)
+	_, err := fmt.Fprintf(w, "%s%d of %s could not be read\n", text, r.UnreadBytes, number(r.FileBytes, "byte"))
 	return err
 }

@@ -57,7 +57,7 @@ func TestSalvageRefuses(t *testing.T) {
 	require.NoError(t, os.WriteFile(saved, []byte("old"), 0o600))
 	assert.Equal(t, 2, run(t, database, "", "salvage").code)
 	assert.Equal(t, 2, run(t, database, "", "salvage", database, "-o", database).code)
-	got := run(t, database, "", "salvage", filepath.Join(folder, "none.db"), "-o", saved)
+	got := run(t, database, "", "salvage", filepath.Join(folder, "none.db"), "-o", saved, "--force")
 	assert.Equal(t, 1, got.code)
 	assert.Contains(t, got.err, "no such file")
 	text, err := os.ReadFile(saved)

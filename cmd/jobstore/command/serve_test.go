@@ -143,7 +143,7 @@ func TestServeRefusals(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = taken.Close() }()
 	for call, want := range map[string]outcome{
-		"serve --addr 0.0.0.0:0":                  {2, "", "token is required to listen on 0.0.0.0:0: set --token or $JOBSTORE_TOKEN"},
+		"serve --addr 0.0.0.0:0":                  {2, "", "token is required to listen on 0.0.0.0:0: set --token, --token-file or $JOBSTORE_TOKEN"},
 		"serve --addr :0":                         {2, "", "token is required"},
 		"serve --addr [::]:0":                     {2, "", "token is required"},
 		"serve --addr 127.0.0.1:99999":            {1, "", "invalid port"},
@@ -186,6 +186,8 @@ func TestMetrics(t *testing.T) {
 		`jobstore_jobs_by_status{status="queued"} 3`,
 		`jobstore_commit_duration_seconds_count 3`,
 		`jobstore_commit_jobs_sum 3`,
+		`jobstore_commit_failures_total 0`,
+		`jobstore_usable 1`,
 		`jobstore_page_returned_jobs_sum 2`,
 		`jobstore_page_examined_keys_sum 3`,
 		`jobstore_file_bytes `,

@@ -3,8 +3,8 @@ package command
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -18,6 +18,9 @@ type grid struct {
 	right  []int // columns that are aligned to the right, counted from 0
 	// elastic is the column that gives way where the terminal is too narrow.
 	elastic int
+	// drop are the columns that are left out, one after the other, where that is
+	// not enough.
+	drop []int
 	// fit makes text narrower than it is: it cuts it off or breaks it up.
 	fit func(text string, width int) string
 	// paint colours the cells of a column, for a terminal.
@@ -58,6 +61,9 @@ const gap = "  "
 
 // render returns the table aligned, at most width columns wide if that can be.
 func (g *grid) render(width int) string {
+	if narrow, ok := g.narrowed(width); ok {
+		return narrow.render(width)
+	}
 	t := table.NewWriter()
 	style := table.StyleDefault
 	style.Options = table.OptionsNoBordersAndSeparators
@@ -88,21 +94,82 @@ func (g *grid) render(width int) string {
 	return t.Render()
 }
 
+// leastRoom is the width of the elastic column below which it cannot be read.
+const leastRoom = 16
+
 // room returns how many columns the other cells leave to the elastic one, and
 // never less than can be read.
 func (g *grid) room(width int) int {
-	const least = 16
 	for i := range g.header {
-		if i == g.elastic {
-			continue
+		if i != g.elastic {
+			width -= g.widest(i) + len(gap)
 		}
-		widest := text.StringWidth(g.header[i])
-		for _, row := range g.rows {
-			widest = max(widest, text.StringWidth(row[i]))
-		}
-		width -= widest + len(gap)
 	}
-	return max(least, width-len(gap))
+	return max(leastRoom, width)
+}
+
+// widest returns the width of a column.
+func (g *grid) widest(column int) int {
+	widest := text.StringWidth(g.header[column])
+	for _, row := range g.rows {
+		widest = max(widest, text.StringWidth(row[column]))
+	}
+	return widest
+}
+
+// width returns how wide the table is when the elastic column has as little room
+// as it can have.
+func (g *grid) width() int {
+	sum := -len(gap)
+	for i := range g.header {
+		widest := g.widest(i)
+		if i == g.elastic {
+			widest = min(widest, leastRoom)
+		}
+		sum += widest + len(gap)
+	}
+	return sum
+}
+
+// narrowed returns the table without the column that is left out first, if it is
+// too wide.
+func (g *grid) narrowed(width int) (*grid, bool) {
+	if len(g.drop) == 0 || g.width() <= width {
+		return nil, false
+	}
+	gone := g.drop[0]
+	moved := func(column int) int {
+		if column > gone {
+			return column - 1
+		}
+		return column
+	}
+	narrow := &grid{header: without(g.header, gone), elastic: moved(g.elastic), fit: g.fit}
+	if g.elastic == gone {
+		narrow.elastic, narrow.fit = -1, nil
+	}
+	for _, row := range g.rows {
+		narrow.rows = append(narrow.rows, without(row, gone))
+	}
+	for _, column := range g.right {
+		if column != gone {
+			narrow.right = append(narrow.right, moved(column))
+		}
+	}
+	for _, column := range g.drop[1:] {
+		narrow.drop = append(narrow.drop, moved(column))
+	}
+	narrow.paint = map[int]func(string) string{}
+	for column, paint := range g.paint {
+		if column != gone {
+			narrow.paint[moved(column)] = paint
+		}
+	}
+	return narrow, true
+}
+
+func without(cells []string, column int) []string {
+	return slices.Delete(slices.Clone(cells), column, column+1)
 }
 
 func tableRow(cells []string) table.Row {
@@ -118,22 +185,3 @@ func snip(s string, width int) string { return text.Snip(s, width, "…") }
 
 // wrap breaks text into lines of width.
 func wrap(s string, width int) string { return text.WrapHard(s, width) }
-
-// printable returns s with control characters, and whatever else does not show,
-// written as escapes: an input URL is anybody's text.
-func printable(s string) string {
-	hidden := func(r rune) bool { return !unicode.IsPrint(r) }
-	if strings.IndexFunc(s, hidden) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if hidden(r) {
-			quoted := fmt.Sprintf("%+q", string(r))
-			b.WriteString(quoted[1 : len(quoted)-1])
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}

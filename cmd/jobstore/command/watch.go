@@ -18,18 +18,19 @@ const shortestWatch = 100 * time.Millisecond
 // watch lists the page every so often until the context ends. A file is opened
 // for each list and closed again, so that others can write.
 func (l *lister) watch(cmd *cobra.Command) error {
-	if l.every < shortestWatch {
+	if l.every.span < shortestWatch {
 		return &jobstore.FieldError{
 			Field: "every", Value: l.every.String(), Reason: "must be " + shortestWatch.String() + " or longer",
 		}
 	}
 	with := func(fn func(source) error) error { return withSource(cmd, reading, fn) }
-	if address := serverURL(cmd); address != "" {
-		r, err := newRemote(address, tokenOf(cmd)) // one for all lists, as it remembers the page
+	if serverURL(cmd) != "" {
+		c, err := newClient(cmd) // one for all lists, as it remembers the page
 		if err != nil {
 			return err
 		}
-		with = func(fn func(source) error) error { return fn(r) }
+		defer func() { _ = c.Close() }()
+		with = func(fn func(source) error) error { return fn(c) }
 	}
 	view := newView(cmd, l)
 	shown, complained := false, false
@@ -45,14 +46,15 @@ func (l *lister) watch(cmd *cobra.Command) error {
 		case !shown:
 			return err
 		case !complained:
-			// The server may be starting anew, a writer may have the file: go on.
+			// It goes on: the server may be starting again, or a writer may hold the
+			// file.
 			_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "jobstore: "+oneLine(err))
 		}
 		complained = err != nil
 		select {
 		case <-cmd.Context().Done():
 			return nil
-		case <-time.After(l.every):
+		case <-time.After(l.every.span):
 		}
 	}
 }
@@ -107,13 +109,14 @@ type frame struct {
 }
 
 // draw returns the text that puts page in the place of what the terminal shows.
-// Lines past the last row are left out, and what is past the last column is cut
-// off, as a line that wraps would push others out.
+// Lines past the last row are left out, and what is past the last column but one is
+// cut off: a line that wraps would push others out, and a line that reaches the last
+// column would lose it when the rest of the row is cleared.
 func (f frame) draw(l *lister, title string, page jobstore.Page, now time.Time) (string, error) {
 	var text bytes.Buffer
 	p := l.printer(&text, now)
 	if table, ok := p.(*jobTable); ok {
-		table.fit(f.columns, f.colours)
+		table.fit(f.columns-1, f.colours)
 	}
 	if err := printPage(p, page); err != nil {
 		return "", err
@@ -122,7 +125,7 @@ func (f frame) draw(l *lister, title string, page jobstore.Page, now time.Time) 
 	lines = append([]string{now.Format(time.TimeOnly) + "  " + title, ""}, lines...)
 	lines = lines[:min(len(lines), max(1, f.rows-1))]
 	for i := range lines {
-		lines[i] = snip(lines[i], f.columns)
+		lines[i] = snip(lines[i], f.columns-1)
 	}
 	const home, endOfLine, endOfScreen = "\x1b[H", "\x1b[K", "\x1b[J"
 	return home + strings.Join(lines, endOfLine+"\n") + endOfLine + "\n" + endOfScreen, nil

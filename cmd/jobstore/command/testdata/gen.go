@@ -1,7 +1,8 @@
 //go:build ignore
 
 // This program writes jobs.ndjson to standard output: jobs of every kind and
-// status as a service has them, and then every odd shape that one may have.
+// status as a service has them, and then every odd shape that one may have. With
+// the argument examples it leaves out the odd ones.
 package main
 
 import (
@@ -15,11 +16,16 @@ import (
 )
 
 //go:generate sh -c "go run gen.go > jobs.ndjson"
+//go:generate sh -c "go run gen.go examples > ../../../../examples/jobs.ndjson"
 
 func main() {
 	out := bufio.NewWriter(os.Stdout)
 	usual(out)
-	odd(out)
+	if len(os.Args) > 1 && os.Args[1] == "examples" {
+		fmt.Fprintln(out, documented)
+	} else {
+		odd(out)
+	}
 	if err := out.Flush(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/jobstore/jobstore"
+	"github.com/jobstore/jobstore/jobfile"
 )
 
 // A layout is how jobs are written as JSON.
@@ -14,7 +15,7 @@ type layout int
 
 const (
 	lines  layout = iota // NDJSON: one job a line
-	array                // an array, one job a line
+	array                // an array, the jobs as they are
 	pretty               // an array, for a reader
 )
 
@@ -31,24 +32,25 @@ type jobWriter struct {
 	out    *bufio.Writer
 	layout layout
 	jobs   int
-	text   bytes.Buffer
+	text   []byte
 }
 
 func newJobWriter(w io.Writer, l layout) *jobWriter {
-	return &jobWriter{out: bufio.NewWriterSize(w, 64<<10), layout: l}
+	return &jobWriter{out: bufio.NewWriterSize(jsonOutput(w), 64<<10), layout: l}
 }
 
 func (w *jobWriter) write(job *jobstore.Job) error {
-	w.text.Reset()
-	var err error
-	if w.layout == pretty {
-		err = json.Indent(&w.text, job.AppendJSON(nil), "  ", "  ")
-	} else {
-		// The raw fields of a job may hold line breaks.
-		err = json.Compact(&w.text, job.AppendJSON(nil))
-	}
-	if err != nil {
-		return err
+	switch w.layout {
+	case pretty:
+		var text bytes.Buffer
+		if err := json.Indent(&text, job.AppendJSON(nil), "  ", "  "); err != nil {
+			return err
+		}
+		w.text = text.Bytes()
+	case lines:
+		w.text = append(jobfile.AppendLine(w.text[:0], job), '\n')
+	case array:
+		w.text = job.AppendJSON(w.text[:0])
 	}
 	switch {
 	case w.layout == lines:
@@ -58,11 +60,8 @@ func (w *jobWriter) write(job *jobstore.Job) error {
 		_, _ = w.out.WriteString(",\n  ")
 	}
 	w.jobs++
-	if w.layout == lines {
-		w.text.WriteByte('\n')
-	}
 	// A failed write is remembered, so that it is enough to look at the last.
-	_, err = w.out.Write(w.text.Bytes())
+	_, err := w.out.Write(w.text)
 	return err
 }
 
@@ -78,19 +77,16 @@ func (w *jobWriter) close() error {
 	return w.out.Flush()
 }
 
-// writeJob writes one job, indented for a reader, on one line for a program.
+// writeJob writes one job, indented for a reader, for a program as it is.
 func writeJob(w io.Writer, job *jobstore.Job) error {
-	var text bytes.Buffer
-	var err error
+	text := job.AppendJSON(nil)
 	if isTerminal(w) {
-		err = json.Indent(&text, job.AppendJSON(nil), "", "  ")
-	} else {
-		err = json.Compact(&text, job.AppendJSON(nil))
+		var indented bytes.Buffer
+		if err := json.Indent(&indented, text, "", "  "); err != nil {
+			return err
+		}
+		text = indented.Bytes()
 	}
-	if err != nil {
-		return err
-	}
-	text.WriteByte('\n')
-	_, err = w.Write(text.Bytes())
+	_, err := jsonOutput(w).Write(append(text, '\n'))
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -63,7 +64,7 @@ func TestToken(t *testing.T) {
 // nothing from them.
 func TestOverload(t *testing.T) {
 	slow := newSlowStore(openStore(t))
-	server := httptest.NewServer(httpapi.New(slow, &httpapi.Options{MaxConcurrent: 2}))
+	server := httptest.NewServer(httpapi.New(slow, &httpapi.Options{MaxConcurrent: 2, MaxWait: time.Millisecond}))
 	defer server.Close()
 	answers := make(chan answer, 2)
 	for range 2 {
