@@ -43,9 +43,19 @@ func (c *Cursor) bounds(at int) (low, high []byte) {
 
 // ProveSiblings proves the pages beside those on the way to where the cursor
 // stands. bbolt reads them when a deletion leaves a page so empty that it is joined
-// with one of them.
+// with one of them. It also proves the leaves beside the one that c is in: when this
+// is left empty, the way to its keys leads to one of those, and Mark takes it.
 func (c *Cursor) ProveSiblings() {
 	var side Cursor
+	for _, back := range [...]bool{true, false} {
+		side.Follow(c)
+		leaf := &side.stack[side.depth-1]
+		leaf.i = 0
+		if !back {
+			leaf.i = max(0, leaf.count-1)
+		}
+		side.move(back)
+	}
 	for at := 1; at < c.depth; at++ {
 		parent := &c.stack[at-1]
 		for _, i := range [...]int32{parent.i - 1, parent.i + 1} {
