@@ -103,7 +103,19 @@ func (b *Bucket) prove(n *node, id uint64, height uint8, low, high []byte) {
 	if n.leaf {
 		n.verifyEntries(id, &b.content, b.content.Late, nil)
 	}
-	b.proven.Set(id, height)
+	if n.leaf {
+		b.proven.Set(id, height)
+		return
+	}
+	children := b.children([]uint64{id})
+	for _, child := range children {
+		if child >= uint64(len(b.file)/b.pageSize) {
+			damaged("page %d leads to page %d, which is past the end", id, child)
+		}
+	}
+	if child, ok := b.proven.setBranch(id, height, children); !ok {
+		damaged("page %d leads to page %d, which is free, or belongs to another branch", id, child)
+	}
 }
 
 // verify checks that the keys and values of a page lie behind its elements without

@@ -33,6 +33,9 @@ const (
 	chunkPages = 1 << chunkBits
 
 	free = 15
+	// claimed is a page that a branch which was proven leads to, and that was not read
+	// yet.
+	claimed = 13
 	// leafProven is the height of a leaf whose late entries were proven too.
 	leafProven = 14
 )
@@ -40,7 +43,7 @@ const (
 // Height returns the height at which the page was proven, or 0.
 func (p *Proven) Height(id uint64) uint8 {
 	switch h := p.get(id); h {
-	case free:
+	case free, claimed:
 		return 0
 	case leafProven:
 		return 1
@@ -80,6 +83,36 @@ func (p *Proven) SetScanned() { p.scanned.Store(true) }
 func (p *Proven) set(id uint64, value uint8) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.setLocked(id, value)
+}
+
+// setBranch notes that the branch on page id was proven at a height, and that its
+// children belong to it. It returns false, with a child, when that belongs to another
+// branch or is free.
+//
+// Nobody has read a child of a branch that was not proven, and a branch that bbolt has
+// written was. So a child of which anything is known is led to twice, or is of an
+// earlier commit.
+func (p *Proven) setBranch(id uint64, height uint8, children []uint64) (child uint64, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.Height(id) == height {
+		return 0, true // another reader was faster
+	}
+	for i, child := range children {
+		if p.get(child) != 0 {
+			for _, other := range children[:i] {
+				p.setLocked(other, 0)
+			}
+			return child, false
+		}
+		p.setLocked(child, claimed)
+	}
+	p.setLocked(id, height)
+	return 0, true
+}
+
+func (p *Proven) setLocked(id uint64, value uint8) {
 	chunks := p.chunks.Load()
 	at := id >> chunkBits
 	if chunks == nil || at >= uint64(len(*chunks)) {
