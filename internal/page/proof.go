@@ -42,32 +42,49 @@ func (c *Cursor) bounds(at int) (low, high []byte) {
 }
 
 // ProveSiblings proves the pages beside those on the way to where the cursor
-// stands. bbolt reads them when a deletion leaves a page so empty that it is joined
-// with one of them. It also proves the leaves beside the one that c is in: when this
-// is left empty, the way to its keys leads to one of those, and Mark takes it.
+// stands, at each height. bbolt reads them when a deletion leaves a page so empty that it
+// is joined with one of them, of its own parent or of one that this was joined with. And
+// when the leaf is left empty, the way to its keys leads to a leaf beside it, and Mark
+// takes that way.
 func (c *Cursor) ProveSiblings() {
 	var side Cursor
-	for _, back := range [...]bool{true, false} {
-		side.Follow(c)
-		leaf := &side.stack[side.depth-1]
-		leaf.i = 0
-		if !back {
-			leaf.i = max(0, leaf.count-1)
-		}
-		side.move(back)
-	}
 	for at := 1; at < c.depth; at++ {
-		parent := &c.stack[at-1]
-		for _, i := range [...]int32{parent.i - 1, parent.i + 1} {
-			if i < 0 || i >= parent.count || c.bucket.proven.Height(parent.child(i)) != 0 {
-				continue
+		for _, back := range [...]bool{true, false} {
+			side.Follow(c)
+			for side.beside(at, back) && !side.stack[at].leaf && side.stack[at].small(c.bucket.pageSize) {
 			}
-			side.bucket = c.bucket
-			copy(side.stack[:at], c.stack[:at])
-			side.stack[at-1].i = i
-			side.push(at, parent.child(i))
 		}
 	}
+}
+
+// beside moves the way down to a level to the page beside the one that it ends at.
+func (c *Cursor) beside(at int, back bool) bool {
+	for up := at - 1; up >= 0; up-- {
+		l := &c.stack[up]
+		switch {
+		case back && l.i > 0:
+			l.i--
+		case !back && l.i+1 < l.count:
+			l.i++
+		default:
+			continue
+		}
+		for ; up < at; up++ {
+			c.push(up+1, c.stack[up].child(c.stack[up].i))
+			if back {
+				c.stack[up+1].i = c.stack[up+1].count - 1
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// small reports whether bbolt may join a branch with another one. A branch that was
+// joined with a small one is joined with the next, too, when its children are joined.
+func (n *node) small(pageSize int) bool {
+	start, key, _ := n.extent(n.count - 1)
+	return n.count <= 2 || start+key <= pageSize/2
 }
 
 // ProveRoot proves the root page of b, whose tree has this height.
