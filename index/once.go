@@ -107,7 +107,9 @@ func (t *Tree) onceWriters() (once, expiry *bucketWriter, err error) {
 	if once, err = t.main(onceAt); err != nil {
 		return nil, nil, err
 	}
-	expiry, err = t.main(expiryAt)
+	if expiry, err = t.main(expiryAt); err == nil {
+		expiry.changed = true // one transaction may use a key twice
+	}
 	return once, expiry, err
 }
 

@@ -103,6 +103,7 @@ func (t *Tree) setMeta(key, value []byte) error {
 	if err != nil {
 		return err
 	}
+	w.change(key, value == nil)
 	if value == nil {
 		return w.bolt.Delete(key)
 	}

@@ -123,7 +123,11 @@ func writeSeal(f *os.File, state []byte) error {
 		return err
 	}
 	s := seal{txid: m.Txid, pages: m.Pages, list: sum, state: state}
-	if _, err := f.WriteAt(s.append(nil), m.offset+sealAt); err != nil {
+	b := s.append(nil)
+	if len(b) > MinPageSize-sealAt {
+		return nil // the next Open scans the file
+	}
+	if _, err := f.WriteAt(b, m.offset+sealAt); err != nil {
 		return err
 	}
 	return f.Sync()

@@ -42,22 +42,49 @@ func (c *Cursor) bounds(at int) (low, high []byte) {
 }
 
 // ProveSiblings proves the pages beside those on the way to where the cursor
-// stands. bbolt reads them when a deletion leaves a page so empty that it is joined
-// with one of them.
+// stands, at each height. bbolt reads them when a deletion leaves a page so empty that it
+// is joined with one of them, of its own parent or of one that this was joined with. And
+// when the leaf is left empty, the way to its keys leads to a leaf beside it, and Mark
+// takes that way.
 func (c *Cursor) ProveSiblings() {
 	var side Cursor
 	for at := 1; at < c.depth; at++ {
-		parent := &c.stack[at-1]
-		for _, i := range [...]int32{parent.i - 1, parent.i + 1} {
-			if i < 0 || i >= parent.count || c.bucket.proven.Height(parent.child(i)) != 0 {
-				continue
+		for _, back := range [...]bool{true, false} {
+			side.Follow(c)
+			for side.beside(at, back) && !side.stack[at].leaf && side.stack[at].small(c.bucket.pageSize) {
 			}
-			side.bucket = c.bucket
-			copy(side.stack[:at], c.stack[:at])
-			side.stack[at-1].i = i
-			side.push(at, parent.child(i))
 		}
 	}
+}
+
+// beside moves the way down to a level to the page beside the one that it ends at.
+func (c *Cursor) beside(at int, back bool) bool {
+	for up := at - 1; up >= 0; up-- {
+		l := &c.stack[up]
+		switch {
+		case back && l.i > 0:
+			l.i--
+		case !back && l.i+1 < l.count:
+			l.i++
+		default:
+			continue
+		}
+		for ; up < at; up++ {
+			c.push(up+1, c.stack[up].child(c.stack[up].i))
+			if back {
+				c.stack[up+1].i = c.stack[up+1].count - 1
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// small reports whether bbolt may join a branch with another one. A branch that was
+// joined with a small one is joined with the next, too, when its children are joined.
+func (n *node) small(pageSize int) bool {
+	start, key, _ := n.extent(n.count - 1)
+	return n.count <= 2 || start+key <= pageSize/2
 }
 
 // ProveRoot proves the root page of b, whose tree has this height.
@@ -84,40 +111,28 @@ func (b *Bucket) prove(n *node, id uint64, height uint8, low, high []byte) {
 	if n.leaf != (height == 1) {
 		damaged("page %d is a leaf where a branch should be, or a branch where a leaf should be", id)
 	}
-	b.proven.proving.Lock()
-	defer b.proven.proving.Unlock()
-	switch is := b.proven.Height(id); {
-	case is == height:
-		return // somebody else was faster
-	case is != 0:
-		damaged("page %d belongs to height %d of a tree, not to %d", id, is, height)
-	case b.proven.isFree(id):
+	if b.proven.isFree(id) {
 		damaged("page %d is led to, but it is free: it is of an earlier commit", id)
 	}
 	n.verify(id, b.pageSize, low, high)
-	if b.proven.get(id) != led {
-		b.claim(id, id) // a root, to which no branch leads
-	}
+	var claims []uint64
 	if n.leaf {
 		n.verifyEntries(id, &b.content, b.content.Late, nil)
 		for i := range len(n.b)/b.pageSize - 1 {
-			b.claim(id, id+1+uint64(i))
+			claims = append(claims, id+1+uint64(i))
 		}
 	} else {
+		claims = make([]uint64, n.count)
 		for i := range n.count {
-			b.claim(id, n.child(i))
+			claims[i] = n.child(i)
 		}
 	}
-	b.proven.Set(id, height)
-}
-
-// claim notes that a page is one that the page with this number leads to or goes on in.
-// No other may claim it.
-func (b *Bucket) claim(id, page uint64) {
-	if page >= uint64(len(b.file)/b.pageSize) {
-		damaged("page %d leads to page %d, which is past the last", id, page)
+	for _, page := range claims {
+		if page >= uint64(len(b.file)/b.pageSize) {
+			damaged("page %d leads to page %d, which is past the last", id, page)
+		}
 	}
-	if !b.proven.claim(page) {
+	if page, ok := b.proven.take(id, height, claims); !ok {
 		damaged("page %d leads to page %d, which is free, or to which another page leads", id, page)
 	}
 }

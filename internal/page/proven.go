@@ -16,9 +16,8 @@ import (
 //
 // It may be used by several goroutines. The zero value knows nothing.
 type Proven struct {
-	mu      sync.Mutex // held to write
-	proving sync.Mutex // held to prove a page
-	chunks  atomic.Pointer[[]*chunk]
+	mu     sync.Mutex // held to write
+	chunks atomic.Pointer[[]*chunk]
 	// scanned says that every page that is in use was proven, so that any other
 	// is free.
 	scanned atomic.Bool
@@ -37,7 +36,9 @@ const (
 	free = 15
 	// leafProven is the height of a leaf whose late entries were proven too.
 	leafProven = 14
-	led        = 13
+	// led is a page that a page which was proven leads to or goes on in, and that was not
+	// read yet.
+	led = 13
 )
 
 // Height returns the height at which the page was proven, or 0.
@@ -80,16 +81,35 @@ func (p *Proven) SetFree(id uint64) { p.set(id, free) }
 // SetScanned notes that all pages in use were proven.
 func (p *Proven) SetScanned() { p.scanned.Store(true) }
 
-// claim notes that a branch, which is being proven, leads to the page. It returns false
-// when another one does already, or the page is free.
-func (p *Proven) claim(id uint64) bool {
+// take notes that a page was proven at a height, and that it leads to others, or goes on
+// in them. It returns false, with one of all these, when that one belongs to another page,
+// stands at another height, or is free.
+//
+// Nobody has read what a page leads to that was not proven, and what bbolt has written
+// was marked. So a page of which anything is known is led to twice, or is of an earlier
+// commit.
+func (p *Proven) take(id uint64, height uint8, claims []uint64) (page uint64, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.get(id) != 0 || p.scanned.Load() {
-		return false
+	is := p.get(id)
+	if p.Height(id) == height {
+		return 0, true // another reader was faster
 	}
-	p.put(id, led)
-	return true
+	if is != 0 && is != led {
+		return id, false
+	}
+	p.put(id, height)
+	for i, page := range claims {
+		if p.get(page) != 0 || p.scanned.Load() {
+			for _, other := range claims[:i] {
+				p.put(other, 0)
+			}
+			p.put(id, is)
+			return page, false
+		}
+		p.put(page, led)
+	}
+	return 0, true
 }
 
 func (p *Proven) set(id uint64, value uint8) {

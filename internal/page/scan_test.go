@@ -126,3 +126,80 @@ func TestScanDamage(t *testing.T) {
 	t.Logf("%d of %d noticed", noticed, 2*trials)
 	require.NotZero(t, noticed)
 }
+
+// A branch that leads to a page which another one leads to is refused when it is first
+// read, whichever of the two was read before, and so is one that leads to a page twice.
+func TestSharedChildrenAreRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{NoSync: true})
+	require.NoError(t, err)
+	require.NoError(t, db.Update(func(tx *bbolt.Tx) error {
+		b, err := tx.CreateBucket([]byte("b"))
+		require.NoError(t, err)
+		for i := range 12000 {
+			require.NoError(t, b.Put(fmt.Appendf(nil, "%060d", i), make([]byte, 50)))
+		}
+		return nil
+	}))
+	l := layoutOfFile(t, db, NoFreelist)
+	require.NoError(t, db.Close())
+	sound, err := os.ReadFile(path)
+	require.NoError(t, err)
+
+	walk := func(file []byte, back bool) (keys []string, err error) {
+		known, proven := &Proven{}, &Proven{}
+		_, err = Scan(sound, l, known, func([][]byte) Content { return Anything })
+		require.NoError(t, err)
+		root := Bucket{file: file, pageSize: l.PageSize, root: l.Root, content: Anything, proven: proven}
+		err = catch(func() {
+			root.ProveRoot(known.Height(l.Root))
+			number, _ := root.BucketRoot([]byte("b"))
+			b := root.Numbered(number, Anything)
+			b.ProveRoot(known.Height(number))
+			require.Equal(t, uint8(3), b.height)
+			c := b.Cursor()
+			step, k := c.Next, []byte(nil)
+			if k, _ = c.First(); back {
+				step = c.Prev
+				k, _ = c.Last()
+			}
+			for ; k != nil; k, _ = step() {
+				keys = append(keys, string(k))
+			}
+		})
+		return keys, err
+	}
+	for _, back := range []bool{false, true} {
+		keys, err := walk(sound, back)
+		require.NoError(t, err)
+		require.Len(t, keys, 12000)
+	}
+
+	var branches []uint64 // above the leaves
+	known := &Proven{}
+	_, err = Scan(sound, l, known, func([][]byte) Content { return Anything })
+	require.NoError(t, err)
+	for id := range l.Pages {
+		if known.Height(id) == 2 {
+			branches = append(branches, id)
+		}
+	}
+	require.Greater(t, len(branches), 2)
+	rng := rand.New(rand.NewPCG(1, 1))
+	child := func(file []byte, branch uint64, i int) []byte {
+		return file[int(branch)*l.PageSize+headerLen+i*elementLen+8:][:8]
+	}
+	for range 100 {
+		file := bytes.Clone(sound)
+		from, to := branches[rng.IntN(len(branches))], branches[rng.IntN(len(branches))]
+		i, j := rng.IntN(20), rng.IntN(20)
+		if bytes.Equal(child(file, from, i), child(file, to, j)) {
+			continue
+		}
+		copy(child(file, to, j), child(file, from, i))
+		for _, back := range []bool{false, true} {
+			_, err := walk(file, back)
+			require.ErrorAs(t, err, &Damage{})
+		}
+	}
+}
