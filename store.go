@@ -136,7 +136,7 @@ func (s *Store) get(ctx context.Context, id ID) (job Job, stored []byte, err err
 		suffix := []byte(id.suffix())
 		value := bucket.Get(suffix)
 		if value == nil {
-			bucket.ProveAround(suffix) // or its key is damaged
+			bucket.ProveBeside(suffix) // or its key is damaged
 			return fmt.Errorf("%w: %s", ErrNotFound, id)
 		}
 		stored = bytes.Clone(value)

@@ -263,6 +263,10 @@ func (w *writer) commit(ops []*operation) {
 		}
 		return
 	}
+	if errors.Is(err, ErrFull) {
+		// The pages that the last commits gave up are counted as free from here on.
+		err = w.tryCommit(ops)
+	}
 	if err == nil {
 		return
 	}

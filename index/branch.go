@@ -52,6 +52,25 @@ func (br *branch) place(start []byte) (key []byte) {
 	return key
 }
 
+// proveBehind proves the entry that the walk leaves behind at its start, if entries are
+// proven when they are used: the one with a damaged key may be of the range.
+func (br *branch) proveBehind(first []byte) {
+	bucket := br.cur.Bucket()
+	if !bucket.IsLate() {
+		return
+	}
+	var side page.Cursor
+	side.Follow(br.cur)
+	switch {
+	case br.reverse && first == nil:
+		bucket.ProveEntry(side.First())
+	case br.reverse:
+		bucket.ProveEntry(side.Next())
+	default:
+		bucket.ProveEntry(side.Prev())
+	}
+}
+
 // step moves the cursor one entry on and returns the key there.
 func (br *branch) step() (key []byte) {
 	if br.reverse {
@@ -67,6 +86,7 @@ func (br *branch) step() (key []byte) {
 // go there.
 func (br *branch) stand(key []byte) bool {
 	if key == nil || !br.within(key) {
+		br.cur.Bucket().ProveEntry(key, br.value)
 		br.id = nil
 		return false
 	}

@@ -72,7 +72,11 @@ func (s *Scan) Add(prefix ...byte) {
 	br, start := s.branch(s.cursor(), prefix)
 	s.Branches++
 	s.Examined++
-	if br.stand(br.place(start)) {
+	key := br.place(start)
+	if len(start) > 0 {
+		br.proveBehind(key)
+	}
+	if br.stand(key) {
 		s.insert(br)
 	}
 }

@@ -344,7 +344,7 @@ func (t *Tree) Record(id []byte) []byte {
 	had := t.jobs.prove(id)
 	value := t.jobs.bolt.Get(id)
 	if value == nil && !had && t.jobs.look != nil {
-		t.jobs.look.Bucket().ProveAround(id)
+		t.jobs.look.Bucket().ProveBeside(id)
 	}
 	return value
 }

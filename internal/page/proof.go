@@ -12,8 +12,8 @@ type Content struct {
 	// Prove checks an entry and returns its seal, which is a checksum over the name
 	// of the bucket, the key and the value. Nil takes every entry.
 	Prove func(key, value []byte) (seal uint32, err error)
-	// Late says that entries are proven when they are used, and all of a leaf when a
-	// search in it finds nothing, so that a damaged one spoils no other.
+	// Late says that entries are proven when they are used, and those beside a key for
+	// which a search finds nothing, so that a damaged one spoils no other.
 	Late bool
 }
 
@@ -210,22 +210,34 @@ type element struct {
 	seal          uint32
 }
 
-// ProveAround proves all entries of the leaf that key belongs in, where a search for
-// it has found nothing: the one with a damaged key may be what was looked for.
-func (b *Bucket) ProveAround(key []byte) {
+// ProveBeside proves the entries on both sides of key, where a search for it has found
+// nothing: one of them may be what was looked for, with a damaged key. That leaves the
+// keys of a page in order, or the page is not proven; so it stands beside its place.
+func (b *Bucket) ProveBeside(key []byte) {
 	var c Cursor
 	c.Reset(b)
-	c.find(key)
-	leaf := &c.stack[c.depth-1]
-	id := binary.NativeEndian.Uint64(leaf.b)
-	if id != 0 && b.proven.get(id) == leafProven {
-		return
-	}
-	leaf.verifyEntries(id, &b.content, false, nil)
-	if id != 0 {
-		b.proven.set(id, leafProven)
+	k, v := c.Seek(key)
+	b.ProveEntry(k, v)
+	if k != nil {
+		b.ProveEntry(c.Prev())
+	} else {
+		b.ProveEntry(c.Last())
 	}
 }
+
+// ProveEntry proves an entry of a bucket whose entries are proven late. A nil key is
+// none.
+func (b *Bucket) ProveEntry(key, value []byte) {
+	if key == nil || !b.content.Late {
+		return
+	}
+	if _, err := b.content.Prove(key, value); err != nil {
+		damaged("%v", err)
+	}
+}
+
+// IsLate reports whether the entries of b are proven when they are used.
+func (b *Bucket) IsLate() bool { return b.content.Late }
 
 // extent returns where the key of element i starts in its page, and the lengths
 // of the key and of the value behind it, which no branch has.

@@ -34,8 +34,6 @@ const (
 	chunkPages = 1 << chunkBits
 
 	free = 15
-	// leafProven is the height of a leaf whose late entries were proven too.
-	leafProven = 14
 	// led is a page that a page which was proven leads to or goes on in, and that was not
 	// read yet.
 	led = 13
@@ -46,8 +44,6 @@ func (p *Proven) Height(id uint64) uint8 {
 	switch h := p.get(id); h {
 	case free, led:
 		return 0
-	case leafProven:
-		return 1
 	default:
 		return h
 	}
