@@ -19,12 +19,12 @@ import (
 // ended. What was set is filled into jobs once they are committed; until then, and
 // after an error, they are untouched.
 //
-// A migration gives CreatedAt, and an ID that NewID makes of it, so that its jobs
-// stand among the others by their age. With Options.MintedOnly no ID can be given.
+// A migration gives CreatedAt, and an ID that [NewID] makes of it, so that its jobs
+// stand among the others by their age. With [Options.MintedOnly] no ID can be given.
 //
-// It fails with ErrExists when an ID is taken, a FieldError for a job that
-// cannot be stored, ErrFull, ErrReadOnly, ErrClosed, ErrCorrupt,
-// ErrCommitUnknown, or the error of ctx.
+// It fails with [ErrExists] when an ID is taken, a [FieldError] for a job that cannot
+// be stored, [ErrFull], [ErrReadOnly], [ErrClosed], [ErrCorrupt], [ErrCommitUnknown],
+// or the error of ctx.
 func (s *Store) Create(ctx context.Context, jobs ...*Job) error {
 	if err := s.ready(ctx); err != nil {
 		return err
@@ -95,14 +95,13 @@ func (g *group) create(jobs []Job) error {
 	return nil
 }
 
-// Put inserts jobs exactly as they are given, or puts them in the place of those
-// that have their IDs, in one transaction, all or none: it is for imports and
-// mirrors. Of several jobs with one ID the last one counts. Nothing is stamped,
-// and the jobs themselves are not touched. With Options.MintedOnly, Put only
-// replaces jobs.
+// Put inserts jobs exactly as they are given, or puts them in the place of those that
+// have their IDs, in one transaction, all or none: it is for imports and mirrors. Of
+// several jobs with one ID the last one counts. Nothing is stamped, and the jobs
+// themselves are not touched. With [Options.MintedOnly], Put only replaces jobs.
 //
-// It fails with a FieldError for a job that cannot be stored, ErrFull,
-// ErrReadOnly, ErrClosed, ErrCorrupt, ErrCommitUnknown, or the error of ctx.
+// It fails with a [FieldError] for a job that cannot be stored, [ErrFull],
+// [ErrReadOnly], [ErrClosed], [ErrCorrupt], [ErrCommitUnknown], or the error of ctx.
 func (s *Store) Put(ctx context.Context, jobs ...*Job) error {
 	if err := s.ready(ctx); err != nil {
 		return err
@@ -180,9 +179,9 @@ func (g *group) replace(puts []put) error {
 // the job meanwhile, fn is called again with the job as it then is, so it should
 // do nothing but change the job it is given.
 //
-// Update fails with the error of fn, with ErrNotFound, a FieldError for a job
-// that cannot be stored, ErrFull, ErrReadOnly, ErrClosed, ErrCorrupt,
-// ErrCommitUnknown, or the error of ctx. After an error nothing has changed.
+// Update fails with the error of fn, with [ErrNotFound], a [FieldError] for a job that
+// cannot be stored, [ErrFull], [ErrReadOnly], [ErrClosed], [ErrCorrupt],
+// [ErrCommitUnknown], or the error of ctx. After an error nothing has changed.
 func (s *Store) Update(ctx context.Context, id ID, fn func(*Job) error) (Job, error) {
 	if err := s.ready(ctx); err != nil {
 		return Job{}, err
@@ -254,8 +253,8 @@ func (s *Store) tryUpdate(ctx context.Context, id ID, fn func(*Job) error) (Job,
 // for that transaction it takes several: it then returns how many jobs they deleted
 // even after an error.
 //
-// It fails with a FieldError for a malformed ID, ErrFull, ErrReadOnly,
-// ErrClosed, ErrCorrupt, ErrCommitUnknown, or the error of ctx.
+// It fails with a [FieldError] for a malformed ID, [ErrFull], [ErrReadOnly],
+// [ErrClosed], [ErrCorrupt], [ErrCommitUnknown], or the error of ctx.
 func (s *Store) Delete(ctx context.Context, ids ...ID) (deleted int, err error) {
 	if err := s.ready(ctx); err != nil {
 		return 0, err
