@@ -32,7 +32,8 @@ func (p Problem) String() string {
 // nothing. The error, which ends the walk, is [ErrClosed] or that of ctx.
 //
 // It reads in many short snapshots, none of which is open while the loop's body
-// runs, so it can go on beside writers. What it finds is true of one snapshot.
+// runs, so it can go on beside writers. What it finds is true of one snapshot. It costs
+// a read of the whole file.
 func (s *Store) Check(ctx context.Context) iter.Seq2[Problem, error] {
 	return s.CheckProgress(ctx, nil)
 }

@@ -37,7 +37,10 @@ func (q *Query) inputHash(hashInput func(string) index.Hash) index.Hash {
 }
 
 // List returns the page of jobs that q selects. No match gives an empty page
-// and no error.
+// and no error. Jobs come without their tasks, which Get reads.
+//
+// A page costs about the same whatever the filter, the depth and the size of the store:
+// [Plan] has the bound. It holds up to [MaxPageBytes] of jobs.
 //
 // It fails with a [FieldError] when q is not valid, [ErrClosed], [ErrCorrupt], or the
 // error of ctx.

@@ -42,7 +42,7 @@
 // # Cost
 //
 // A page costs about the same whatever the filter, the depth and the size of the
-// store, because no plan reads jobs in order to filter them: see Plan for the bound,
+// store, because no plan reads jobs in order to filter them: see [Plan] for the bound,
 // and [Store.Explain] for what one query costs.
 //
 // # Durability

@@ -41,8 +41,9 @@ var (
 	// kept, and writing works again once there is room.
 	ErrFull = errors.New("jobstore: no room to grow the file")
 
-	// ErrFormat is returned when a file is not a jobstore file, or is one of a
-	// newer format than this package reads.
+	// ErrFormat is returned when a file is not a jobstore file, or is one of another
+	// format than this package reads: newer, or of format 1, which has to be exported
+	// by the version that wrote it and imported into a new store.
 	ErrFormat = errors.New("jobstore: not a jobstore file of a known format")
 
 	// ErrCorrupt is returned when the file contradicts itself: a checksum does
@@ -64,7 +65,8 @@ type FieldError struct {
 	Reason string // what is allowed
 }
 
-// Error returns a sentence such as `limit "101": must be 1 to 100`.
+// Error returns a sentence such as `jobstore: limit "101" must be a whole number from 1
+// to 100`.
 func (e *FieldError) Error() string {
 	if e.Value == "" {
 		return fmt.Sprintf("jobstore: %s %s", e.Field, e.Reason)

@@ -91,13 +91,14 @@ func (s Status) MarshalText() ([]byte, error) {
 	return []byte(s.String()), nil
 }
 
-// UnmarshalText sets k to the kind that the API calls text.
+// UnmarshalText sets k to the kind that the API calls text. It fails as [ParseKind] does.
 func (k *Kind) UnmarshalText(text []byte) (err error) {
 	*k, err = ParseKind(string(text))
 	return err
 }
 
-// UnmarshalText sets s to the status that the API calls text.
+// UnmarshalText sets s to the status that the API calls text. It fails as [ParseStatus]
+// does.
 func (s *Status) UnmarshalText(text []byte) (err error) {
 	*s, err = ParseStatus(string(text))
 	return err
