@@ -30,8 +30,8 @@ func (p Progress) report(stage string, done, total int64) {
 // Backup writes a copy of the store's file, as it was at one moment, to w while
 // others go on reading and writing. It returns the number of bytes written.
 //
-// The copy is a store. Like the file of a store that was not closed, it has no
-// list of its free pages: the first Open scans it for them. BackupFile gives one
+// The copy is a store. Like the file of a store that was not closed, it has no list of
+// its free pages: the first [Open] scans it for them. [Store.BackupFile] gives one
 // that opens at once.
 //
 // For as long as the copy takes, the pages that it copies cannot be used again,
@@ -40,24 +40,24 @@ func (p Progress) report(stage string, done, total int64) {
 // begin after that, wait for the end of the copy. So w should be as fast as a
 // disk. What is slow, such as a network, should be given a file to read.
 //
-// It fails with the error of w as it is, ErrClosed, ErrCorrupt, or the error of
-// ctx, which is looked at between writes of 32 KiB. What was written by then is
-// no store.
+// It fails with the error of w as it is, [ErrClosed], [ErrCorrupt], or the error of
+// ctx, which is looked at between writes of 32 KiB. What was written by then is no
+// store.
 func (s *Store) Backup(ctx context.Context, w io.Writer) (int64, error) {
 	return s.backup(ctx, w, nil)
 }
 
-// BackupFile writes a backup to a new file at path, which must not exist. The
-// copy is made beside it under a temporary name, synced, and checked as Check
-// does; it gets its name when it was found sound, and none otherwise. What a killed call has
-// left beside path is removed first, which Options.Logger is told of.
+// BackupFile writes a backup to a new file at path, which must not exist. The copy is
+// made beside it under a temporary name, synced, and checked as [Store.Check] does; it
+// gets its name when it was found sound, and none otherwise. What a killed call has
+// left beside path is removed first, which [Options.Logger] is told of.
 //
 // The stages are "copy", in bytes, and "check", in keys. The store is held as
-// Backup holds it while the first lasts.
+// [Store.Backup] holds it while the first lasts.
 //
-// It fails as Backup does, with fs.ErrExist, ErrCorrupt when the copy is not
-// sound, for which the store itself is the likely reason, or the error of the
-// operating system.
+// It fails as Backup does, with fs.ErrExist, [ErrCorrupt] when the copy is not sound,
+// for which the store itself is the likely reason, or the error of the operating
+// system.
 func (s *Store) BackupFile(ctx context.Context, path string, progress Progress) (size int64, err error) {
 	if path == "" {
 		return 0, fieldError("path", "", "is missing")

@@ -19,12 +19,16 @@ import (
 // ended. What was set is filled into jobs once they are committed; until then, and
 // after an error, they are untouched.
 //
-// A migration gives CreatedAt, and an ID that NewID makes of it, so that its jobs
-// stand among the others by their age. With Options.MintedOnly no ID can be given.
+// A migration gives CreatedAt, and an ID that [NewID] makes of it, so that its jobs
+// stand among the others by their age. With [Options.MintedOnly] no ID can be given.
 //
-// It fails with ErrExists when an ID is taken, a FieldError for a job that
-// cannot be stored, ErrFull, ErrReadOnly, ErrClosed, ErrCorrupt,
-// ErrCommitUnknown, or the error of ctx.
+// A call costs two syncs of the disk, which calls at the same time share. Its
+// transaction is in memory as a whole: give a load of many jobs in calls of about
+// 1,000.
+//
+// It fails with [ErrExists] when an ID is taken, a [FieldError] for a job that cannot
+// be stored, [ErrFull], [ErrReadOnly], [ErrClosed], [ErrCorrupt], [ErrCommitUnknown],
+// or the error of ctx.
 func (s *Store) Create(ctx context.Context, jobs ...*Job) error {
 	if err := s.ready(ctx); err != nil {
 		return err
@@ -95,14 +99,15 @@ func (g *group) create(jobs []Job) error {
 	return nil
 }
 
-// Put inserts jobs exactly as they are given, or puts them in the place of those
-// that have their IDs, in one transaction, all or none: it is for imports and
-// mirrors. Of several jobs with one ID the last one counts. Nothing is stamped,
-// and the jobs themselves are not touched. With Options.MintedOnly, Put only
-// replaces jobs.
+// Put inserts jobs exactly as they are given, or puts them in the place of those that
+// have their IDs, in one transaction, all or none: it is for imports and mirrors. Of
+// several jobs with one ID the last one counts. Nothing is stamped, and the jobs
+// themselves are not touched. With [Options.MintedOnly], Put only replaces jobs.
 //
-// It fails with a FieldError for a job that cannot be stored, ErrFull,
-// ErrReadOnly, ErrClosed, ErrCorrupt, ErrCommitUnknown, or the error of ctx.
+// It costs what [Store.Create] costs.
+//
+// It fails with a [FieldError] for a job that cannot be stored, [ErrFull],
+// [ErrReadOnly], [ErrClosed], [ErrCorrupt], [ErrCommitUnknown], or the error of ctx.
 func (s *Store) Put(ctx context.Context, jobs ...*Job) error {
 	if err := s.ready(ctx); err != nil {
 		return err
@@ -178,11 +183,14 @@ func (g *group) replace(puts []put) error {
 // fn gets the whole job, its tasks included. It runs on the caller's goroutine
 // while no lock is held and no transaction is open. When somebody else changed
 // the job meanwhile, fn is called again with the job as it then is, so it should
-// do nothing but change the job it is given.
+// do nothing but change the job it is given. An error of fn ends Update, so that fn
+// can demand a state of the job before it changes anything.
 //
-// Update fails with the error of fn, with ErrNotFound, a FieldError for a job
-// that cannot be stored, ErrFull, ErrReadOnly, ErrClosed, ErrCorrupt,
-// ErrCommitUnknown, or the error of ctx. After an error nothing has changed.
+// It costs what [Store.Create] costs, and a read of the job for every call of fn.
+//
+// Update fails with the error of fn, with [ErrNotFound], a [FieldError] for a job that
+// cannot be stored, [ErrFull], [ErrReadOnly], [ErrClosed], [ErrCorrupt],
+// [ErrCommitUnknown], or the error of ctx. After an error nothing has changed.
 func (s *Store) Update(ctx context.Context, id ID, fn func(*Job) error) (Job, error) {
 	if err := s.ready(ctx); err != nil {
 		return Job{}, err
@@ -252,10 +260,10 @@ func (s *Store) tryUpdate(ctx context.Context, id ID, fn func(*Job) error) (Job,
 // Delete removes the jobs with the given IDs in one transaction and returns how
 // many there were; IDs that no job has are passed over. In a file that has no room
 // for that transaction it takes several: it then returns how many jobs they deleted
-// even after an error.
+// even after an error. Memory and syncs are as those of [Store.Create].
 //
-// It fails with a FieldError for a malformed ID, ErrFull, ErrReadOnly,
-// ErrClosed, ErrCorrupt, ErrCommitUnknown, or the error of ctx.
+// It fails with a [FieldError] for a malformed ID, [ErrFull], [ErrReadOnly],
+// [ErrClosed], [ErrCorrupt], [ErrCommitUnknown], or the error of ctx.
 func (s *Store) Delete(ctx context.Context, ids ...ID) (deleted int, err error) {
 	if err := s.ready(ctx); err != nil {
 		return 0, err

@@ -11,7 +11,7 @@ import (
 	"github.com/jobstore/jobstore/internal/page"
 )
 
-// A Problem is one contradiction that Check found in a file.
+// A Problem is one contradiction that [Store.Check] found in a file.
 type Problem struct {
 	Bucket string // "meta", "counts", "jobs", "kind", "status", "input", "once" or "expiry"
 	ID     ID     // the job it is about; empty when it is about none
@@ -26,19 +26,19 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s: %s: %s", p.Bucket, p.ID, p.Detail)
 }
 
-// Check reads the whole store and returns what contradicts itself: records
-// whose checksum does not fit, records that lack an index entry, index entries
-// that lack their record, counters that are off, pages that cannot be read. A
-// sound store gives nothing. The error, which ends the walk, is ErrClosed or
-// that of ctx.
+// Check reads the whole store and returns what contradicts itself: records whose
+// checksum does not fit, records that lack an index entry, index entries that lack
+// their record, counters that are off, pages that cannot be read. A sound store gives
+// nothing. The error, which ends the walk, is [ErrClosed] or that of ctx.
 //
 // It reads in many short snapshots, none of which is open while the loop's body
-// runs, so it can go on beside writers. What it finds is true of one snapshot.
+// runs, so it can go on beside writers. What it finds is true of one snapshot. It costs
+// a read of the whole file.
 func (s *Store) Check(ctx context.Context) iter.Seq2[Problem, error] {
 	return s.CheckProgress(ctx, nil)
 }
 
-// CheckProgress is Check that calls progress now and then, between snapshots,
+// CheckProgress is [Store.Check] that calls progress now and then, between snapshots,
 // with the number of keys that it has read and about how many there are.
 func (s *Store) CheckProgress(ctx context.Context, progress func(done, total int64)) iter.Seq2[Problem, error] {
 	return func(yield func(Problem, error) bool) {

@@ -16,18 +16,18 @@ import (
 	"github.com/jobstore/jobstore/internal/tempfile"
 )
 
-// Compact writes the store in the file src, without its free pages and with its
-// keys packed in order, to a new file dst, which must not exist. Nobody may have
-// src open for writing. The copy is made beside dst under a temporary name,
-// checked as Check does, and synced before it gets its name; src stays as it is.
+// Compact writes the store in the file src, without its free pages and with its keys
+// packed in order, to a new file dst, which must not exist. Nobody may have src open
+// for writing. The copy is made beside dst under a temporary name, checked as
+// [Store.Check] does, and synced before it gets its name; src stays as it is.
 //
-// Stats says when it is worth it: FreeBytes of FileBytes is what it would give
-// back at least. Free pages are not lost otherwise: writes use them before the
-// file grows.
+// [Store.Stats] says when it is worth it: FreeBytes of FileBytes is what it would give
+// back at least. Free pages are not lost otherwise: writes use them before the file
+// grows.
 //
-// The stages are "copy" and "check", both in keys. It fails with ErrLocked,
-// fs.ErrExist, ErrCorrupt for a store or a copy that is not sound, the error of
-// ctx, or an error of Open or the operating system.
+// The stages are "copy" and "check", both in keys. It fails with [ErrLocked],
+// fs.ErrExist, [ErrCorrupt] for a store or a copy that is not sound, the error of ctx,
+// or an error of [Open] or the operating system.
 func Compact(ctx context.Context, dst, src string, progress Progress) (err error) {
 	if dst == "" {
 		return fieldError("dst", "", "is missing")
@@ -51,11 +51,11 @@ func Compact(ctx context.Context, dst, src string, progress Progress) (err error
 	return nil
 }
 
-// CompactInPlace is Compact for a file that takes the place of the one that it
-// was made from, with its permissions, its owner, and on Linux its extended
-// attributes, access lists among them. It returns the size of the file before and
-// after. It refuses a file with several names (hard links) with a FieldError, as
-// the other names would keep the old file.
+// CompactInPlace is [Compact] for a file that takes the place of the one that it was
+// made from, with its permissions, its owner, and on Linux its extended attributes,
+// access lists among them. It returns the size of the file before and after. It
+// refuses a file with several names (hard links) with a [FieldError], as the other
+// names would keep the old file.
 //
 // The store is locked meanwhile, and the disk must have room for both files. A
 // crash at any moment leaves either the old file or the new one, whole, under

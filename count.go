@@ -6,14 +6,14 @@ import (
 	"github.com/jobstore/jobstore/index"
 )
 
-// Count returns how many jobs All yields for q: those that match its filter and lie
-// between its cursors. Its limit is checked and then ignored.
+// Count returns how many jobs [Store.All] yields for q: those that match its filter
+// and lie between its cursors. Its limit is checked and then ignored.
 //
 // Without an input and cursors it adds up at most 25 counters and touches no index.
 // With one of them it walks the index keys that it counts, and reads no records but
 // one for InputSHA256.
 //
-// It fails as List does.
+// It fails as [Store.List] does.
 func (s *Store) Count(ctx context.Context, q Query) (n int64, err error) {
 	if err := q.Validate(); err != nil {
 		return 0, err

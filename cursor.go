@@ -37,17 +37,20 @@ func (q *Query) inputHash(hashInput func(string) index.Hash) index.Hash {
 }
 
 // List returns the page of jobs that q selects. No match gives an empty page
-// and no error.
+// and no error. Jobs come without their tasks, which Get reads.
 //
-// It fails with a FieldError when q is not valid, ErrClosed, ErrCorrupt, or the
+// A page costs about the same whatever the filter, the depth and the size of the store:
+// [Plan] has the bound. It holds up to [MaxPageBytes] of jobs.
+//
+// It fails with a [FieldError] when q is not valid, [ErrClosed], [ErrCorrupt], or the
 // error of ctx.
 func (s *Store) List(ctx context.Context, q Query) (Page, error) {
 	page, _, err := s.list(ctx, q)
 	return page, err
 }
 
-// Explain reads the page that q selects and returns how that was done and what
-// it cost. It fails as List does.
+// Explain reads the page that q selects and returns how that was done and what it
+// cost. It fails as [Store.List] does.
 func (s *Store) Explain(ctx context.Context, q Query) (Plan, error) {
 	_, plan, err := s.list(ctx, q)
 	return plan, err
@@ -69,9 +72,9 @@ func (s *Store) list(ctx context.Context, q Query) (Page, Plan, error) {
 	return page, plan, err
 }
 
-// All returns every job that q's filter and cursors select, in its order; Limit
-// is ignored, and Before alone is the end of the walk. After an error, which is
-// one that List returns, it ends.
+// All returns every job that q's filter and cursors select, in its order; Limit is
+// ignored, and Before alone is the end of the walk. After an error, which is one that
+// [Store.List] returns, it ends.
 //
 // Jobs are read in snapshots of a page, none of which is open while the loop's
 // body runs: the body may take its time, use the store, and break off. No job

@@ -29,29 +29,29 @@
 // A page is one snapshot. From page to page no job is returned twice, and a job
 // that matches throughout is returned exactly once, whatever is written meanwhile.
 //
-// A page ends ahead of its Limit, with HasMore set, when its jobs would have more
-// than MaxPageBytes together.
+// A page ends ahead of its Limit, with HasMore set, when its jobs would have more than
+// [MaxPageBytes] together.
 //
 // # IDs
 //
 // The store mints the ID of a job that has none. Minted IDs ascend in the order of
 // commits, so that a reader that goes on from the last ID it has seen misses no job.
-// IDs that callers give, such as those of NewID, can stand anywhere: a store with
-// Options.MintedOnly refuses them.
+// IDs that callers give, such as those of [NewID], can stand anywhere: a store with
+// [Options.MintedOnly] refuses them.
 //
 // # Cost
 //
 // A page costs about the same whatever the filter, the depth and the size of the
-// store, because no plan reads jobs in order to filter them: see Plan for the
-// bound, and Store.Explain for what one query costs.
+// store, because no plan reads jobs in order to filter them: see [Plan] for the bound,
+// and [Store.Explain] for what one query costs.
 //
 // # Durability
 //
-// When Create, Put, Update or Delete return without an error, the change is on
-// disk, whole. When they return an error other than ErrCommitUnknown, nothing of
-// it is. Concurrent writes share commits, so that many goroutines together write
-// many times faster than one.
+// When [Store.Create], [Store.Put], [Store.Update] or [Store.Delete] return without an
+// error, the change is on disk, whole. When they return an error other than
+// [ErrCommitUnknown], nothing of it is. Concurrent writes share commits, so that many
+// goroutines together write many times faster than one.
 //
-// The file is not trusted: what is read back is checked against checksums and
-// against the index, and damage is ErrCorrupt, never wrong data.
+// The file is not trusted: what is read back is checked against checksums and against
+// the index, and damage is [ErrCorrupt], never wrong data.
 package jobstore

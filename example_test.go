@@ -2,8 +2,11 @@ package jobstore_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -181,4 +184,214 @@ func ExamplePage_Link() {
 	page := must(store.List(context.Background(), q))
 	fmt.Println(page.Link("https://example.com/jobs", q))
 	// Output: <https://example.com/jobs?after=job_05&limit=3>; rel="next", <https://example.com/jobs?before=job_07&limit=3>; rel="prev"
+}
+
+// opened returns a new store.
+func opened(opts *jobstore.Options) *jobstore.Store {
+	return must(jobstore.Open(filepath.Join(must(os.MkdirTemp("", "jobstore")), "jobs.db"), opts))
+}
+
+// A request that is repeated with its key makes no second job.
+func ExampleStore_CreateOnce() {
+	ctx := context.Background()
+	store := opened(nil)
+	defer store.Close()
+	first := &jobstore.Job{Kind: jobstore.KindVideo, Input: "https://example.com/video.mp4"}
+	fmt.Println(store.CreateOnce(ctx, "upload-17", first))
+
+	again := &jobstore.Job{Kind: jobstore.KindVideo, Input: "https://example.com/video.mp4"}
+	fmt.Println(store.CreateOnce(ctx, "upload-17", again))
+	fmt.Println(again.ID == first.ID)
+
+	other := &jobstore.Job{Kind: jobstore.KindAudio, Input: "https://example.com/sound.mp3"}
+	_, err := store.CreateOnce(ctx, "upload-17", other)
+	fmt.Println(errors.Is(err, jobstore.ErrConflict))
+	// Output:
+	// true <nil>
+	// false <nil>
+	// true
+	// true
+}
+
+// An error of the callback leaves the job as it is. So a change can have a
+// precondition: here, of two workers one gets the job.
+func ExampleStore_Update_precondition() {
+	ctx := context.Background()
+	store := opened(nil)
+	defer store.Close()
+	job := &jobstore.Job{Kind: jobstore.KindVideo, Input: "https://example.com/video.mp4"}
+	if err := store.Create(ctx, job); err != nil {
+		log.Fatal(err)
+	}
+	errTaken := errors.New("somebody else has this job")
+	for range 2 {
+		_, err := store.Update(ctx, job.ID, func(j *jobstore.Job) error {
+			if j.Status != jobstore.StatusQueued {
+				return errTaken
+			}
+			j.Status = jobstore.StatusProcessing
+			return nil
+		})
+		fmt.Println(err)
+	}
+	// Output:
+	// <nil>
+	// somebody else has this job
+}
+
+// A reader that goes on from the newest job it has seen gets each new job once. That
+// holds where the store mints all IDs, which MintedOnly ensures.
+func ExampleStore_All_tail() {
+	ctx := context.Background()
+	store := opened(&jobstore.Options{MintedOnly: true})
+	defer store.Close()
+	var newest jobstore.ID // none: from the first job on
+	for _, input := range []string{"https://example.com/a.mp4", "https://example.com/b.mp4"} {
+		if err := store.Create(ctx, &jobstore.Job{Kind: jobstore.KindVideo, Input: input}); err != nil {
+			log.Fatal(err)
+		}
+		// In a service, this is what runs every second.
+		for job, err := range store.All(ctx, jobstore.Query{After: newest, Order: jobstore.Asc}) {
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Println(job.Input)
+			newest = job.ID
+		}
+	}
+	// Output:
+	// https://example.com/a.mp4
+	// https://example.com/b.mp4
+}
+
+// FirstID turns a time into a cursor: these are the jobs of one day.
+func ExampleFirstID() {
+	ctx := context.Background()
+	store := opened(nil)
+	defer store.Close()
+	day := time.Date(2026, time.January, 31, 0, 0, 0, 0, time.UTC)
+	for hours := range 4 {
+		created := day.Add(time.Duration(hours-1) * 12 * time.Hour)
+		job := &jobstore.Job{
+			ID: jobstore.NewID(created), CreatedAt: created,
+			Kind: jobstore.KindVideo, Input: "https://example.com/" + created.Format("02-15") + ".mp4",
+		}
+		if err := store.Create(ctx, job); err != nil {
+			log.Fatal(err)
+		}
+	}
+	q := jobstore.Query{
+		After: jobstore.FirstID(day), Before: jobstore.FirstID(day.AddDate(0, 0, 1)),
+		Order: jobstore.Asc,
+	}
+	for job, err := range store.All(ctx, q) {
+		fmt.Println(job.Input, err)
+	}
+	fmt.Println(store.Count(ctx, q))
+	// Output:
+	// https://example.com/31-00.mp4 <nil>
+	// https://example.com/31-12.mp4 <nil>
+	// 2 <nil>
+}
+
+func ExampleStore_Count() {
+	ctx := context.Background()
+	store := numbered()
+	defer store.Close()
+	fmt.Println(store.Count(ctx, jobstore.Query{}))
+	fmt.Println(store.Count(ctx, jobstore.Query{Status: jobstore.StatusFailed | jobstore.StatusQueued}))
+	fmt.Println(store.Count(ctx, jobstore.Query{After: "job_04"})) // the older ones
+	// Output:
+	// 10 <nil>
+	// 2 <nil>
+	// 3 <nil>
+}
+
+// The finished jobs of the time before a day are deleted, those that are still queued
+// stay.
+func ExampleStore_Prune() {
+	ctx := context.Background()
+	store := opened(nil)
+	defer store.Close()
+	created := time.Date(2025, time.December, 24, 0, 0, 0, 0, time.UTC)
+	for _, status := range []jobstore.Status{jobstore.StatusSucceeded, jobstore.StatusFailed, jobstore.StatusQueued} {
+		job := &jobstore.Job{
+			ID: jobstore.NewID(created), CreatedAt: created, Status: status,
+			Kind: jobstore.KindVideo, Input: "https://example.com/video.mp4",
+		}
+		if err := store.Create(ctx, job); err != nil {
+			log.Fatal(err)
+		}
+	}
+	before := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
+	fmt.Println(store.Prune(ctx, jobstore.PruneOptions{Before: before, DryRun: true}))
+	fmt.Println(store.Prune(ctx, jobstore.PruneOptions{Before: before}))
+	fmt.Println(store.Count(ctx, jobstore.Query{}))
+	// Output:
+	// 2 <nil>
+	// 2 <nil>
+	// 1 <nil>
+}
+
+// A backup is a store, checked before it gets its name.
+func ExampleStore_BackupFile() {
+	ctx := context.Background()
+	store := numbered()
+	defer store.Close()
+	path := filepath.Join(must(os.MkdirTemp("", "jobstore")), "backup.db")
+	if _, err := store.BackupFile(ctx, path, nil); err != nil {
+		log.Fatal(err)
+	}
+	backup := must(jobstore.Open(path, &jobstore.Options{ReadOnly: true}))
+	defer backup.Close()
+	fmt.Println(backup.Count(ctx, jobstore.Query{}))
+	_, err := store.BackupFile(ctx, path, nil)
+	fmt.Println(errors.Is(err, fs.ErrExist))
+	// Output:
+	// 10 <nil>
+	// true
+}
+
+// A sound store gives nothing.
+func ExampleStore_Check() {
+	store := numbered()
+	defer store.Close()
+	problems := 0
+	for problem, err := range store.Check(context.Background()) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(problem)
+		problems++
+	}
+	fmt.Println(problems, "problems")
+	// Output: 0 problems
+}
+
+// The parameters of a request are a query, and a query is parameters again.
+func ExampleParseQuery() {
+	values := must(url.ParseQuery("kind=video&status=failed&status=cancelled&limit=50"))
+	q, err := jobstore.ParseQuery(values)
+	fmt.Println(q.Kind, q.Status, q.Limit, err)
+	fmt.Println(q.Values().Encode())
+
+	_, err = jobstore.ParseQuery(url.Values{"limit": {"101"}})
+	fmt.Println(err)
+	// Output:
+	// video failed|cancelled 50 <nil>
+	// kind=video&limit=50&status=failed&status=cancelled
+	// jobstore: limit "101" must be a whole number from 1 to 100
+}
+
+// A FieldError says which field was refused.
+func ExampleFieldError() {
+	store := opened(nil)
+	defer store.Close()
+	err := store.Create(context.Background(), &jobstore.Job{Kind: jobstore.KindVideo})
+	var field *jobstore.FieldError
+	fmt.Println(errors.As(err, &field) && errors.Is(err, jobstore.ErrInvalid))
+	fmt.Println(field.Field, field.Reason)
+	// Output:
+	// true
+	// input is missing
 }

@@ -21,7 +21,7 @@ const (
 // of their bytes is the order of their creation.
 type ID string
 
-// ParseID checks that s has the form of an ID. It fails with a FieldError.
+// ParseID checks that s has the form of an ID. It fails with a [FieldError].
 func ParseID(s string) (ID, error) {
 	id := ID(s)
 	if err := id.validate("id"); err != nil {

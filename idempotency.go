@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// DefaultOnceFor is how long CreateOnce remembers a key.
+// DefaultOnceFor is how long [Store.CreateOnce] remembers a key.
 const DefaultOnceFor = 24 * time.Hour
 
-// MaxOnceKey is the longest key of CreateOnce, in bytes.
+// MaxOnceKey is the longest key of [Store.CreateOnce], in bytes.
 const MaxOnceKey = 255
 
-// ValidateOnceKey returns the FieldError with which CreateOnce refuses key, or nil.
-// It is for engines.
+// ValidateOnceKey returns the [FieldError] with which [Store.CreateOnce] refuses key,
+// or nil. It is for engines.
 func ValidateOnceKey(key string) error {
 	if key == "" {
 		return fieldError("key", "", "is missing")
@@ -31,9 +31,9 @@ func validateOnceFor(d time.Duration) error {
 }
 
 // OnceSum returns the sum that is kept with an idempotency key: the first 16 bytes of
-// the SHA-256 of the fields that the caller of CreateOnce sets, each preceded by its
-// length. Two calls with a key ask for the same job if the sums of their drafts are
-// equal. docs/FORMAT.md lists the fields. All engines compare this sum.
+// the SHA-256 of the fields that the caller of [Store.CreateOnce] sets, each preceded
+// by its length. Two calls with a key ask for the same job if the sums of their drafts
+// are equal. docs/FORMAT.md lists the fields. All engines compare this sum.
 func (j *Job) OnceSum() [16]byte {
 	h := sha256.New()
 	for _, field := range []string{

@@ -23,7 +23,8 @@ const MaxJSONDepth = strictjson.MaxDepth
 // A Job is one media job, with the fields that the API documents. Its JSON form
 // is the documented object.
 //
-// All text is valid UTF-8, and no string in the JSON holds half a surrogate pair.
+// All text is valid UTF-8, and no string in the JSON holds half a surrogate
+// pair.
 //
 // Timestamps are kept to the millisecond and read back in UTC. The zero time means
 // that something has not happened, and is null in JSON. All other times are from
@@ -52,7 +53,7 @@ type Job struct {
 	rest *recordRest
 }
 
-// Validate returns the FieldError with which Put would refuse j, or nil.
+// Validate returns the [FieldError] with which [Store.Put] would refuse j, or nil.
 func (j *Job) Validate() error {
 	if err := j.ID.validate("id"); err != nil {
 		return err
@@ -158,10 +159,10 @@ func isNull(raw json.RawMessage) bool {
 	return len(trimmed) == 0 || string(trimmed) == "null"
 }
 
-// Draft returns a copy of j as Create and CreateOnce store it: with the status queued
-// if j has none. The engine then mints the ID, if j has none, and sets the
-// timestamps. Draft fails with a FieldError for a job that cannot be stored. If
-// mintedOnly is set, j must have no ID. It is for engines.
+// Draft returns a copy of j as [Store.Create] and [Store.CreateOnce] store it: with
+// the status queued if j has none. The engine then mints the ID, if j has none, and
+// sets the timestamps. Draft fails with a [FieldError] for a job that cannot be
+// stored. If mintedOnly is set, j must have no ID. It is for engines.
 func (j *Job) Draft(mintedOnly bool) (Job, error) {
 	if j == nil {
 		return Job{}, fieldError("job", "", "is nil")
@@ -214,8 +215,8 @@ func (j *Job) StampUpdated(now time.Time) {
 	}
 }
 
-// ValidateClock returns a FieldError unless a job can have the time now as one of its
-// timestamps. Engines call it with what their clock says before they store it.
+// ValidateClock returns a [FieldError] unless a job can have the time now as one of
+// its timestamps. Engines call it with what their clock says before they store it.
 func ValidateClock(now time.Time) error {
 	if !isJobTime(now) {
 		return fieldError("Options.Now", now.String(), jobTimes)

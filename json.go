@@ -60,10 +60,10 @@ func (j Job) MarshalJSON() ([]byte, error) {
 // not name become zero. Names are compared exactly: KIND is not kind. Unknown fields
 // are ignored.
 //
-// It fails with a FieldError for a name that is repeated, a field of another type, a
+// It fails with a [FieldError] for a name that is repeated, a field of another type, a
 // kind or status that is not documented, and an object other than "job". It also fails
 // with one for text that is not valid JSON or not valid UTF-8, for half a surrogate
-// pair in any string, and for a field that is nested deeper than MaxJSONDepth; the
+// pair in any string, and for a field that is nested deeper than [MaxJSONDepth]; the
 // Reason then names the place. After an error j is unchanged.
 //
 // It does not check that the job is complete: Validate does.

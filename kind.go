@@ -45,15 +45,15 @@ const (
 	finalStatuses = StatusSucceeded | StatusFailed | StatusCancelled
 )
 
-// ParseKind returns the kind that the API calls word. It fails with a
-// FieldError for any other word, the empty one included.
+// ParseKind returns the kind that the API calls word. It fails with a [FieldError] for
+// any other word, the empty one included.
 func ParseKind(word string) (Kind, error) {
 	bit, err := parseWord("kind", word, kindWords)
 	return Kind(bit), err
 }
 
-// ParseStatus returns the status that the API calls word. It fails with a
-// FieldError for any other word, the empty one included.
+// ParseStatus returns the status that the API calls word. It fails with a [FieldError]
+// for any other word, the empty one included.
 func ParseStatus(word string) (Status, error) {
 	bit, err := parseWord("status", word, statusWords)
 	return Status(bit), err
@@ -73,8 +73,8 @@ func (k Kind) String() string { return joinWords(uint16(k), kindWords) }
 // String returns the API's word for s, or the words of a set joined with "|".
 func (s Status) String() string { return joinWords(uint16(s), statusWords) }
 
-// MarshalText returns the API's word for k. It fails with a FieldError unless
-// k is exactly one kind.
+// MarshalText returns the API's word for k. It fails with a [FieldError] unless k is
+// exactly one kind.
 func (k Kind) MarshalText() ([]byte, error) {
 	if err := k.validateOne(); err != nil {
 		return nil, err
@@ -82,8 +82,8 @@ func (k Kind) MarshalText() ([]byte, error) {
 	return []byte(k.String()), nil
 }
 
-// MarshalText returns the API's word for s. It fails with a FieldError unless
-// s is exactly one status.
+// MarshalText returns the API's word for s. It fails with a [FieldError] unless s is
+// exactly one status.
 func (s Status) MarshalText() ([]byte, error) {
 	if err := s.validateOne(); err != nil {
 		return nil, err
@@ -91,13 +91,14 @@ func (s Status) MarshalText() ([]byte, error) {
 	return []byte(s.String()), nil
 }
 
-// UnmarshalText sets k to the kind that the API calls text.
+// UnmarshalText sets k to the kind that the API calls text. It fails as [ParseKind] does.
 func (k *Kind) UnmarshalText(text []byte) (err error) {
 	*k, err = ParseKind(string(text))
 	return err
 }
 
-// UnmarshalText sets s to the status that the API calls text.
+// UnmarshalText sets s to the status that the API calls text. It fails as [ParseStatus]
+// does.
 func (s *Status) UnmarshalText(text []byte) (err error) {
 	*s, err = ParseStatus(string(text))
 	return err

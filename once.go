@@ -14,23 +14,23 @@ import (
 // than one, so that keys which came in a burst are not kept for ever.
 const expireAtOnce = 4
 
-// CreateOnce is Create for one job, made safe to repeat: key names the request,
-// and while it is remembered (Options.OnceFor), the same key gives the same job.
-// The first call creates the job and returns true. A later one sets *job to that
-// job, as it now is and with its tasks, and returns false. Of callers with one
-// key at the same time, exactly one creates.
+// CreateOnce is [Store.Create] for one job, made safe to repeat: key names the
+// request, and while it is remembered ([Options.OnceFor]), the same key gives the same
+// job. The first call creates the job and returns true. A later one sets *job to that
+// job, as it now is and with its tasks, and returns false. Of callers with one key at
+// the same time, exactly one creates.
 //
-// A later call has to ask for the same job: the fields that the caller sets, but
-// for the timestamps, and the JSON byte for byte. Otherwise it fails with
-// ErrConflict. A key whose job has been deleted stays used, so that a late retry
-// does not bring back what somebody removed: it fails with ErrNotFound.
+// A later call has to ask for the same job: the fields that the caller sets, but for
+// the timestamps, and the JSON byte for byte. Otherwise it fails with [ErrConflict]. A
+// key whose job has been deleted stays used, so that a late retry does not bring back
+// what somebody removed: it fails with [ErrNotFound].
 //
-// Keys are 1 to MaxOnceKey bytes of UTF-8. They are kept in the file, in the same
-// transaction as the job, and forgotten after Options.OnceFor: every call that
-// creates a job removes up to four keys that have expired.
+// Keys are 1 to [MaxOnceKey] bytes of UTF-8. They are kept in the file, in the same
+// transaction as the job, and forgotten after Options.OnceFor: every call that creates
+// a job removes up to four keys that have expired.
 //
-// It fails as Create does, with ErrConflict, ErrNotFound, or a FieldError for a
-// bad key. After an error *job is untouched.
+// It fails as Create does, with ErrConflict, ErrNotFound, or a [FieldError] for a bad
+// key. After an error *job is untouched.
 func (s *Store) CreateOnce(ctx context.Context, key string, job *Job) (created bool, err error) {
 	if s == nil || s.file == nil {
 		return false, ErrClosed

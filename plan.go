@@ -13,7 +13,7 @@ import (
 //	Examined ≤ Returned + Skipped + 1 + 2 × Branches
 //
 // whatever the data is: no plan reads jobs and filters them one by one. For a page
-// that MaxPageBytes has ended, Fetched stands in for Returned + Skipped: records are
+// that [MaxPageBytes] has ended, Fetched stands in for Returned + Skipped: records are
 // looked up together, before their size is known.
 type Plan struct {
 	// Index is the bucket that was scanned: "jobs", "kind", "status" or

@@ -8,7 +8,7 @@ import (
 	"github.com/jobstore/jobstore/index"
 )
 
-// PruneOptions say what Prune deletes: jobs that meet all of them.
+// PruneOptions say what [Store.Prune] deletes: jobs that meet all of them.
 type PruneOptions struct {
 	// Before is the time that the jobs were created before. The age of a job is
 	// that of CreatedAt, and where that is missing, of a minted ID: a minted ID may
@@ -43,19 +43,19 @@ const (
 // It deletes up to 200 jobs in a transaction, between which other writers take
 // their turns. What it has deleted stays deleted when it is cut short.
 //
-// It works in a store that has reached Options.MaxSize, and on a full disk. A
-// deletion needs free pages too, as pages are never changed in place: about 20 for
-// a lone job. So a write that is no deletion fails with ErrFull when it would leave
+// It works in a store that has reached [Options.MaxSize], and on a full disk. A
+// deletion needs free pages too, as pages are never changed in place: about 20 for a
+// lone job. So a write that is no deletion fails with [ErrFull] when it would leave
 // fewer than 64 free pages in a file of 1 MiB or more (fewer, and from a smaller size
 // on, where MaxSize is near), or, in a store that ever had jobs of more than a quarter
 // of a page, no run of free pages eight times as long as the largest of them (or twice
-// as long as all that is stored, if that is less). When a transaction of many jobs does not fit, Prune
-// goes on with one job at a time and then with more, as pages become free. What
-// keeps pages from becoming free is a Backup that is under way. The file does not
-// shrink; Compact does that.
+// as long as all that is stored, if that is less). When a transaction of many jobs
+// does not fit, Prune goes on with one job at a time and then with more, as pages
+// become free. What keeps pages from becoming free is a [Store.Backup] that is under
+// way. The file does not shrink; [Compact] does that.
 //
-// It fails with a FieldError for bad options, ErrFull, ErrReadOnly, ErrClosed,
-// ErrCommitUnknown, the error of ctx, or ErrCorrupt; jobs that cannot be read are
+// It fails with a [FieldError] for bad options, ErrFull, [ErrReadOnly], [ErrClosed],
+// [ErrCommitUnknown], the error of ctx, or [ErrCorrupt]; jobs that cannot be read are
 // passed over, and told of in the error at the end.
 func (s *Store) Prune(ctx context.Context, o PruneOptions) (deleted int64, err error) {
 	if s == nil || s.file == nil {

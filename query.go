@@ -33,8 +33,8 @@ func (o Order) String() string {
 	return "unknown"
 }
 
-// ParseOrder returns the order that the API calls word, "asc" or "desc". It
-// fails with a FieldError for any other word.
+// ParseOrder returns the order that the API calls word, "asc" or "desc". It fails with
+// a [FieldError] for any other word.
 func ParseOrder(word string) (Order, error) {
 	switch word {
 	case "desc":
@@ -66,7 +66,7 @@ type Query struct {
 	Order  Order
 }
 
-// Validate returns a FieldError that names the first field outside its bounds.
+// Validate returns a [FieldError] that names the first field outside its bounds.
 func (q Query) Validate() error {
 	if extra := q.Kind &^ allKinds; extra != 0 {
 		return fieldError("kind", q.Kind.String(), "must be %s", alternatives(kindWords))
@@ -113,7 +113,7 @@ func limitError(value string) error {
 // value means that the parameter is not given. Kind and status may be repeated to
 // name a set.
 //
-// It fails with a FieldError that names the parameter for a value that is not
+// It fails with a [FieldError] that names the parameter for a value that is not
 // documented, and for any other parameter that is given twice.
 func ParseQuery(values url.Values) (Query, error) {
 	var q Query
@@ -177,7 +177,7 @@ func parseLimit(word string) (int, error) {
 }
 
 // Values returns the parameters of q, without those that have their default value.
-// ParseQuery makes the same query of them.
+// [ParseQuery] makes the same query of them.
 func (q Query) Values() url.Values {
 	values := url.Values{}
 	for _, kind := range q.Kind.Kinds() {

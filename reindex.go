@@ -7,7 +7,7 @@ import (
 	"github.com/jobstore/jobstore/index"
 )
 
-// ReindexOptions are what Reindex can be told. The zero value is the default.
+// ReindexOptions are what [Store.Reindex] can be told. The zero value is the default.
 type ReindexOptions struct {
 	// Discard removes the records that cannot be read. Salvage may find an older
 	// version of them in the file, so let it write what it can get beforehand.
@@ -17,7 +17,7 @@ type ReindexOptions struct {
 	Progress Progress
 }
 
-// A ReindexReport says what Reindex found.
+// A ReindexReport says what [Store.Reindex] found.
 type ReindexReport struct {
 	Jobs    int64 // how many are in the new indexes
 	Damaged int64 // records that could not be read
@@ -36,8 +36,8 @@ const (
 	maxDamagedIDs = 100
 )
 
-// Reindex builds the indexes and the counters anew from the records, beside the
-// old ones, and then puts them in their place. It mends what Check finds in the
+// Reindex builds the indexes and the counters anew from the records, beside the old
+// ones, and then puts them in their place. It mends what [Store.Check] finds in the
 // buckets kind, status, input and counts, pages that cannot be read included.
 //
 // Reads and writes go on meanwhile, on the old indexes for as long as the new ones
@@ -46,18 +46,18 @@ const (
 // frees the old indexes, takes some 0.1 s a million jobs. The file needs room for
 // the new indexes beside the old, some 170 bytes a job.
 //
-// Whatever cuts it short, the end of ctx, Close or a crash, leaves the store as
-// good as it was, and the next Reindex goes on from there. Until then, every write
+// Whatever cuts it short, the end of ctx, [Store.Close] or a crash, leaves the store
+// as good as it was, and the next Reindex goes on from there. Until then, every write
 // also writes to the unfinished indexes.
 //
-// A damaged record stays as it is, and gets no index entries and is not counted,
-// as nobody knows what it said: a list that would come across it unfiltered fails
-// with ErrCorrupt as before, one with a filter passes over it. Look at the report;
-// ReindexOptions.Discard removes such records.
+// A damaged record stays as it is, and gets no index entries and is not counted, as
+// nobody knows what it said: a list that would come across it unfiltered fails with
+// [ErrCorrupt] as before, one with a filter passes over it. Look at the report;
+// [ReindexOptions.Discard] removes such records.
 //
-// It fails with ErrCorrupt when the records themselves cannot be walked, which is
-// a case for Salvage, ErrFull, both of which give the unfinished indexes up,
-// ErrReadOnly, ErrClosed, ErrCommitUnknown, or the error of ctx.
+// It fails with ErrCorrupt when the records themselves cannot be walked, which is a
+// case for [Salvage], [ErrFull], both of which give the unfinished indexes up,
+// [ErrReadOnly], [ErrClosed], [ErrCommitUnknown], or the error of ctx.
 func (s *Store) Reindex(ctx context.Context, o ReindexOptions) (ReindexReport, error) {
 	if ctx == nil {
 		ctx = context.Background()

@@ -15,7 +15,7 @@ import (
 	"github.com/jobstore/jobstore/internal/record"
 )
 
-// A SalvageReport says what Salvage found.
+// A SalvageReport says what [Salvage] found.
 type SalvageReport struct {
 	Jobs int64 // how many it wrote
 	// Uncertain is how many of them it found only outside of the pages that are
@@ -55,9 +55,9 @@ type SalvageReport struct {
 // memory nor, on Linux, time.
 // The stages are "scan" and "write", in bytes and in jobs.
 //
-// It fails with ErrLocked, ErrFormat for a file in which there is no sign of a
-// store, the error of w as it is, the error of ctx, or one of the operating
-// system. Records that cannot be read are not an error.
+// It fails with [ErrLocked], [ErrFormat] for a file in which there is no sign of a
+// store, the error of w as it is, the error of ctx, or one of the operating system.
+// Records that cannot be read are not an error.
 func Salvage(ctx context.Context, path string, w io.Writer, progress Progress) (SalvageReport, error) {
 	report, err := salvage(ctx, path, w, progress)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/jobstore/jobstore/internal/record"
 )
 
-// DefaultLockTimeout is how long Open waits for a locked file.
+// DefaultLockTimeout is how long [Open] waits for a locked file.
 const DefaultLockTimeout = 2 * time.Second
 
 // Options configure a Store. The zero value holds the defaults.
@@ -91,8 +91,8 @@ type Commit struct {
 // goroutines at once: reads run side by side on snapshots, writes are gathered
 // and committed together.
 //
-// Every method takes a context. A read looks at it before it starts, All before
-// every page; a write gives up waiting for its turn when the context ends, and
+// Every method takes a context. A read looks at it before it starts, [Store.All]
+// before every page; a write gives up waiting for its turn when the context ends, and
 // once it has been taken up, waits for its outcome.
 type Store struct {
 	file      *boltfile.File
@@ -114,10 +114,10 @@ type Store struct {
 	close  sync.Once
 }
 
-// Get returns the job with the given ID, its tasks included.
+// Get returns the job with the given ID, its tasks included. It costs one search.
 //
-// It fails with ErrNotFound, a FieldError for a malformed ID, ErrClosed,
-// ErrCorrupt, or the error of ctx.
+// It fails with [ErrNotFound], a [FieldError] for a malformed ID, [ErrClosed],
+// [ErrCorrupt], or the error of ctx.
 func (s *Store) Get(ctx context.Context, id ID) (Job, error) {
 	job, _, err := s.get(ctx, id)
 	return job, err
@@ -163,7 +163,7 @@ type Stats struct {
 
 // Stats returns figures about the store, without walking it.
 //
-// It fails with ErrClosed, ErrCorrupt, or the error of ctx.
+// It fails with [ErrClosed], [ErrCorrupt], or the error of ctx.
 func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	st := Stats{ByKind: map[Kind]int64{}, ByStatus: map[Status]int64{}}
 	err := s.view(ctx, func(t index.View) (err error) {
@@ -193,8 +193,10 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	return st, nil
 }
 
-// Close waits for the writes that were begun, and closes the file. Whatever is
-// called afterwards fails with ErrClosed; a second Close does nothing.
+// Close waits for the writes that were begun, and closes the file. Whatever is called
+// afterwards fails with [ErrClosed]; a second Close does nothing. It fails with the
+// error of the operating system. Without a Close nothing is lost, and the next [Open]
+// takes longer.
 func (s *Store) Close() error {
 	if s == nil || s.file == nil {
 		return ErrClosed

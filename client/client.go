@@ -1,5 +1,5 @@
 // Package client gets at a jobs store through the server that holds it open:
-// one that runs the handler of httpapi.New, or "jobstore serve", which has
+// one that runs the handler of httpapi.New, or "jobstore serve", which has that of
 // httpapi.NewOperator beside it.
 //
 // A Client has the methods of a [jobstore.Store], with the same arguments and the
@@ -15,6 +15,18 @@
 // type of the body and what must be in it. Everything else is an error, also where
 // it looks like success. It follows redirects of requests that only read, and none
 // of those that change something.
+//
+// # Errors
+//
+// What the server refuses is an [Error], which by errors.Is is what a store would have
+// returned. What has no answer is an error that wraps that of net/http. An error of a
+// method that changes something is [ErrOutcomeUnknown] too when the server may have
+// done it: look before you try again, or use [Client.CreateOnce], which may be repeated.
+//
+// # Cost
+//
+// A method sends one request unless it says otherwise. [Client.All] sends one for every
+// 100 jobs, [Client.Export] one for all jobs.
 package client
 
 import (

@@ -10,8 +10,8 @@
 //	GET    /openapi.json   the description of all this
 //	GET    /               what this is
 //
-// NewOperator is what those who run a store need beside it. Serve is a server for
-// both, and Error and RequireToken are for what stands around them.
+// [NewOperator] is what those who run a store need beside it. [Serve] is a server for
+// both, and [Error] and [RequireToken] are for what stands around them.
 //
 // docs/HTTP.md has the parameters, headers, errors and limits. The handler can be
 // mounted under a prefix with http.StripPrefix, beside whatever else a mux holds.

@@ -40,7 +40,7 @@ var statusOf = map[string]int{
 // statusClientClosed is for the log: nobody is there to read it.
 const statusClientClosed = 499
 
-// ErrUnavailable is for stores that are put in front of a jobstore.Store: a method that
+// ErrUnavailable is for stores that are put in front of a [jobstore.Store]: a method that
 // returns it is answered with 503.
 var ErrUnavailable = errors.New("the store cannot be used")
 

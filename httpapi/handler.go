@@ -80,7 +80,7 @@ type store interface {
 }
 
 // New returns a handler that answers the jobs API from s, in general a
-// *jobstore.Store. Nil options are the defaults. The handler does not close s,
+// [*jobstore.Store]. Nil options are the defaults. The handler does not close s,
 // and may be used as long as s is open; after that it answers 503.
 //
 // A middleware that runs the handler finds the matched pattern, such as

@@ -18,7 +18,7 @@ const (
 	DefaultMaxOperatorMemory = 64 << 20 // bytes
 )
 
-// An operated store is what NewOperator needs of a jobstore.Store.
+// An operated store is what NewOperator needs of a [jobstore.Store].
 type operated interface {
 	Stats(context.Context) (jobstore.Stats, error)
 	Count(context.Context, jobstore.Query) (int64, error)
@@ -31,7 +31,7 @@ type operated interface {
 }
 
 // NewOperator returns a handler for those who look after the store s, in general
-// a *jobstore.Store: jobstore --url gets at it this way while a service has it
+// a [*jobstore.Store]: jobstore --url gets at it this way while a service has it
 // open. It is no part of the documented API, and stands beside it under /store/:
 //
 //	GET  /store/stats     figures about the store
@@ -82,7 +82,7 @@ type operator struct {
 	exports slots
 }
 
-// Stats are jobstore.Stats as JSON has them.
+// Stats are [jobstore.Stats] as JSON has them.
 type Stats struct {
 	Jobs      int64                     `json:"jobs"`
 	ByKind    map[jobstore.Kind]int64   `json:"by_kind"`

@@ -118,7 +118,8 @@ func (w *response) fail(err error) {
 
 // Error answers r with an error of the documented form: kind is one of the
 // documented kinds, which decides the status; message is for people. It is for
-// what stands around the handlers of this package, such as a middleware.
+// what stands around the handlers of this package, such as a middleware. docs/HTTP.md
+// has the kinds; any other is answered as internal_error, without the message.
 func Error(w http.ResponseWriter, r *http.Request, kind, message string) {
 	if w.Header().Get(requestIDHeader) == "" {
 		w.Header().Set(requestIDHeader, requestID(r))

@@ -13,14 +13,14 @@ import (
 var bodyFields = []string{"input", "kind", "options", "output", "metadata"}
 
 // ErrInputScheme is returned by ParseBody for an input of another scheme. It is
-// jobstore.ErrInvalid too; the API has an error of its own for it.
+// [jobstore.ErrInvalid] too; the API has an error of its own for it.
 var ErrInputScheme error = invalidError("input must use http://, https://, or s3:// scheme")
 
 // ParseBody reads the JSON object that creates a job: input and kind, and perhaps
 // options, output and metadata. The job that it returns lacks an ID and a status,
 // which the store sets.
 //
-// It fails with an error that is jobstore.ErrInvalid and says what is wrong.
+// It fails with an error that is [jobstore.ErrInvalid] and says what is wrong.
 func ParseBody(text []byte) (*jobstore.Job, error) {
 	job, given := new(jobstore.Job), map[string][]byte{}
 	text = bytes.TrimLeft(text, " \t\r\n")

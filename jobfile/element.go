@@ -35,8 +35,10 @@ type PlaceError struct {
 	err   error
 }
 
+// Error returns what is wrong, without the place.
 func (e *PlaceError) Error() string { return e.err.Error() }
 
+// Unwrap returns the error at the place.
 func (e *PlaceError) Unwrap() error { return e.err }
 
 // In returns the place, of a file with this name, as a prefix for the error.

@@ -12,7 +12,7 @@ import (
 	"github.com/jobstore/jobstore"
 )
 
-// A Source is what Export reads: a jobstore.Store, or the client of a server.
+// A Source is what Export reads: a [jobstore.Store], or the client of a server.
 type Source interface {
 	All(context.Context, jobstore.Query) iter.Seq2[jobstore.Job, error]
 	Get(context.Context, jobstore.ID) (jobstore.Job, error)

@@ -1,5 +1,5 @@
 // Package storetest holds the behaviour that every engine behind the methods of
-// jobstore.Store must show, as a suite that takes a factory of stores:
+// [jobstore.Store] must show, as a suite that takes a factory of stores:
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(dir string, o storetest.Options) (storetest.Store, error) {

@@ -9,7 +9,7 @@ import (
 	"github.com/jobstore/jobstore"
 )
 
-// A Store is what the suite asks of an engine. *jobstore.Store is one; the
+// A Store is what the suite asks of an engine. [*jobstore.Store] is one; the
 // methods mean what its documentation says.
 type Store interface {
 	Create(ctx context.Context, jobs ...*jobstore.Job) error
@@ -111,7 +111,7 @@ func Run(t *testing.T, open Factory) {
 }
 
 // RunPlans holds an engine that scans indexes to the bound that the
-// documentation of jobstore.Plan states, on data that is uniform, skewed, and
+// documentation of [jobstore.Plan] states, on data that is uniform, skewed, and
 // made to be hard.
 func RunPlans(t *testing.T, open Factory) {
 	run(t, open, []test{

@@ -60,6 +60,10 @@ func TestCommandsOfDocumentsRun(t *testing.T) {
 				command = strings.Replace(command, ":8080", strings.TrimPrefix(server, "http://"), 1)
 			case strings.Contains(command, "jobstore serve"):
 				command = regexp.MustCompile(`--addr \S+`).ReplaceAllString(command, "--addr 127.0.0.1:0")
+			case strings.HasPrefix(command, "go get "):
+				// This needs a published version: what can be wrong here is the name.
+				assert.Contains(t, readFile(t, filepath.Join(root, "go.mod")), "module "+strings.TrimPrefix(command, "go get ")+"\n")
+				continue
 			case strings.HasPrefix(command, "go install"):
 				command = "cd '" + root + "' && GOBIN='" + t.TempDir() + "' " + command
 			case !strings.HasPrefix(command, "jobstore ") && !strings.HasPrefix(command, "JOBSTORE_"):
