@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -75,8 +74,7 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		{"folder", func(t *testing.T, path string) { require.NoError(t, os.Mkdir(path, 0o700)) },
 			jobstore.ErrFormat, "directory"},
-		{"FIFO", func(t *testing.T, path string) { require.NoError(t, syscall.Mkfifo(path, 0o600)) },
-			jobstore.ErrFormat, "regular"},
+		{"FIFO", makeFIFO, jobstore.ErrFormat, "regular"},
 		{"device", func(t *testing.T, path string) { require.NoError(t, os.Symlink(os.DevNull, path)) },
 			jobstore.ErrFormat, "regular"},
 		{"empty file", func(t *testing.T, path string) { write(t, path, nil) },
