@@ -48,9 +48,9 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) (int64, error) {
 }
 
 // BackupFile writes a backup to a new file at path, which must not exist. The copy is
-// made beside it under a temporary name, synced, and checked as [Store.Check] does; it
-// gets its name when it was found sound, and none otherwise. What a killed call has
-// left beside path is removed first, which [Options.Logger] is told of.
+// made beside it under a temporary name, synced, and checked as [Store.Check] does. It
+// gets its name only if it is found sound. What a killed call has left beside path is
+// removed first, which [Options.Logger] is told of.
 //
 // The stages are "copy", in bytes, and "check", in keys. The store is held as
 // [Store.Backup] holds it while the first lasts.

@@ -28,8 +28,9 @@ func (p Problem) String() string {
 
 // Check reads the whole store and returns what contradicts itself: records whose
 // checksum does not fit, records that lack an index entry, index entries that lack
-// their record, counters that are off, pages that cannot be read. A sound store gives
-// nothing. The error, which ends the walk, is [ErrClosed] or that of ctx.
+// their record, counters that are off, buckets that are not as the last commit has left
+// them, pages that cannot be read. A sound store gives nothing. The error, which ends
+// the walk, is [ErrClosed] or that of ctx.
 //
 // It reads in many short snapshots, none of which is open while the loop's body
 // runs, so it can go on beside writers. What it finds is true of one snapshot. It costs

@@ -11,14 +11,16 @@ import (
 	"github.com/jobstore/jobstore/internal/boltfile"
 )
 
-// A leaf of large jobs takes a run of pages. In a file that cannot grow, the free
-// pages can be many and no run of them long enough for a leaf that a deletion writes
-// anew. So a deletion that leaves no such run makes one. A page that is written anew
-// goes to the first free pages that fit: the leaves of one page that lie far behind
-// are written anew, and go to the front, and then each of those of several pages, in
-// their order. One of these goes to the free pages ahead of it, if it fits, or behind
-// all, which makes the gap that it leaves one with the gap ahead; written once more,
-// it goes there.
+// A leaf of large jobs takes a run of pages. In a file that cannot grow, there can be
+// many free pages, and no run of them long enough for a leaf that a deletion writes
+// anew. So a deletion that leaves no such run makes one, by writing leaves anew as they
+// are. A leaf that is written goes to the first free pages that fit.
+//
+// First the leaves of one page that lie far behind are moved to the front. Then come
+// those of several pages, in their order. Such a leaf goes to the free pages ahead of
+// it, if it fits. Otherwise it goes behind all others: then the room that it leaves and
+// the free pages ahead of that are one run, and when it is written once more, it goes
+// there.
 
 // movesAtOnce is how many leaves are moved in one transaction.
 const movesAtOnce = 16

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// Hooks are the functions of Options. They belong to whoever opened the store, and
+// Hooks are the functions of Options. They belong to whoever opened the store. They
 // may panic, or end the goroutine that they run on with runtime.Goexit. So each of
-// them runs where that reaches one caller, with no lock held but what a deferred
-// call gives back: Now when an operation is handed in, and OnCommit when it has its
-// outcome, both on the goroutine of the operation's own caller.
+// them runs where that reaches one caller, and a lock that is held meanwhile is given
+// back by a deferred call. Now is called when an operation is handed in, and OnCommit
+// when it has its outcome, both on the goroutine of the operation's own caller.
 
 // clock returns what Options.Now says. A job with a time that is no job's could be
 // neither changed nor imported again, so such a clock is refused.

@@ -46,13 +46,15 @@ const (
 // It works in a store that has reached [Options.MaxSize], and on a full disk. A
 // deletion needs free pages too, as pages are never changed in place: about 20 for a
 // lone job. So a write that is no deletion fails with [ErrFull] when it would leave
-// fewer than 64 free pages in a file of 1 MiB or more (fewer, and from a smaller size
-// on, where MaxSize is near), or, in a store that ever had jobs of more than a quarter
-// of a page, no run of free pages eight times as long as the largest of them (or twice
-// as long as all that is stored, if that is less). When a transaction of many jobs
-// does not fit, Prune goes on with one job at a time and then with more, as pages
-// become free. What keeps pages from becoming free is a [Store.Backup] that is under
-// way. The file does not shrink; [Compact] does that.
+// fewer than 64 free pages in a file of 1 MiB or more. With a MaxSize, the 64 pages are
+// an eighth of it if that is less, and the 1 MiB is a quarter of it if that is less. In
+// a store that ever had jobs of more than a quarter of a page, such a write also has to
+// leave a run of free pages eight times as long as the largest of them, or twice as long
+// as all that is stored, if that is less.
+//
+// When a transaction of many jobs does not fit, Prune goes on with one job at a time
+// and then with more, as pages become free. A [Store.Backup] that is under way keeps
+// pages from becoming free. The file does not shrink; [Compact] does that.
 //
 // It fails with a [FieldError] for bad options, ErrFull, [ErrReadOnly], [ErrClosed],
 // [ErrCommitUnknown], the error of ctx, or [ErrCorrupt]; jobs that cannot be read are

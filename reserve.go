@@ -6,13 +6,15 @@ import (
 	"github.com/jobstore/jobstore/internal/boltfile"
 )
 
-// The reserve. Pages are never changed in place, so that even a deletion has to
-// write some before those that it frees can be used: about 20 for a lone job, one
-// of each tree from leaf to root, and with large jobs the leaf that it is in, which
-// holds up to three others, and one beside it with up to four. So a write that is no
-// deletion fails with ErrFull when it would leave less than that: with large jobs,
-// two runs of free pages as long as the longest leaf, one for a deletion and one to
-// make the next such run with.
+// The reserve is the free pages that a write leaves to deletions. A write that is no
+// deletion fails with ErrFull when it would leave fewer: reservePages, and in a store
+// with large jobs two runs of free pages as long as the longest leaf. One of the runs
+// is for a deletion, and one to make the next such run with.
+//
+// The reason is that pages are never changed in place. Even a deletion has to write
+// some before those that it frees can be used: about 20 for a lone job, one of each
+// tree from leaf to root. With large jobs it also writes the leaf that the job is in,
+// which holds up to three others, and one beside it with up to four.
 const (
 	reservePages = 64
 	// reserveFrom is the size from which on a file has a reserve.
@@ -21,8 +23,7 @@ const (
 	leafJobs = 4 // how many jobs a leaf of more than one page holds at most
 )
 
-// A need is what a group is going to write, as far as the nodes that bbolt has in
-// memory do not say.
+// A need is what a group is going to write, beside the nodes that bbolt has in memory.
 type need struct {
 	pageSize int
 	small    int            // bytes of what is much smaller than a page
@@ -43,8 +44,9 @@ func (n *need) isLarge(record int) bool { return record+elementRoom > n.pageSize
 // headers.
 const elementRoom = 128
 
-// entryRoom is more than what a job takes in the indexes, twice, as Reindex may be
-// building them anew, and onceRoom what an idempotency key takes.
+// entryRoom is more than what a job takes in the indexes. It is counted twice, as
+// Reindex may be building them anew. onceRoom is more than what an idempotency key
+// takes.
 const (
 	entryRoom = 2 * 3 * 128
 	onceRoom  = 1 << 10

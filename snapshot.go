@@ -7,9 +7,9 @@ import (
 	"github.com/jobstore/jobstore/index"
 )
 
-// snapshots hand what the writer knows of a commit to those who read it: where its
-// buckets are, its counters, and that its pages are sound. A reader that sees a commit
-// of which the writer has not said so yet waits for it, some microseconds.
+// snapshots hand what the writer knows of a commit to its readers: where the buckets
+// are, the counters, and that the pages are sound. A reader may see a commit before
+// the writer has published its snapshot. It then waits for that, some microseconds.
 type snapshots struct {
 	last atomic.Pointer[index.Snapshot]
 
@@ -18,7 +18,8 @@ type snapshots struct {
 	failure error         // why no snapshot will come any more
 }
 
-// publish makes s the snapshot of those who begin to read now, or err what they get.
+// publish gives s to those who wait for it or begin to read now. If err is not nil,
+// they get err instead.
 func (p *snapshots) publish(s *index.Snapshot, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -214,8 +214,9 @@ func (s *Store) Close() error {
 
 func (s *Store) closeFile() error {
 	if s.writer != nil && !s.file.Wrecked() {
-		// The next Open of a file without a seal scans it, and finds what was given up.
-		// It would refuse a file with damage that this store can live with.
+		// If pages were given up, the file is not sealed: then the next Open scans it
+		// and finds them. But a file with damage is sealed nevertheless, as the scan
+		// would refuse it and this store can live with the damage.
 		if !s.leaked || s.file.Verify() != nil {
 			s.writer.settle()
 		}

@@ -52,8 +52,9 @@ func (br *branch) place(start []byte) (key []byte) {
 	return key
 }
 
-// proveBehind proves the entry that the walk leaves behind at its start, if entries are
-// proven when they are used: the one with a damaged key may be of the range.
+// proveBehind proves the entry that the walk leaves behind at its start, in a bucket
+// whose entries are proven when they are used. If its key is damaged, it may be one of
+// the range.
 func (br *branch) proveBehind(first []byte) {
 	bucket := br.cur.Bucket()
 	if !bucket.IsLate() {

@@ -51,9 +51,10 @@ func PrefixLen(name Name) int {
 }
 
 // A Batch gathers the changes that one transaction makes to the indexes and
-// counters. Nothing in a write reads an index, so the changes can wait until
-// all are known and then go in sorted by key, which halves a bulk load: keys of
-// one page are put one after the other. The zero value is empty.
+// counters. Nothing in a write reads an index, so the changes can wait until all
+// are known. They are then put in the order of their keys, so that the keys of one
+// page come one after the other, which halves the time of a bulk load. The zero
+// value is empty.
 type Batch struct {
 	changes [len(Names)][]change
 	arena   []byte // the keys; reused from one batch to the next

@@ -16,7 +16,7 @@ var (
 // A Sum stands for what was asked for with an idempotency key.
 type Sum [16]byte
 
-// An Once is what is kept of an idempotency key: which job was made with it,
+// A Once is what is kept of an idempotency key: which job was made with it,
 // what was asked for, and until when that counts.
 type Once struct {
 	Expires int64 // Unix milliseconds

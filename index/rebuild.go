@@ -21,9 +21,10 @@ import (
 //
 // How far that has come, with the counters and sums of what was read, stands in meta.
 //
-// Every write also goes here. So whatever becomes of the records meanwhile, the
-// new entries are those of all records up to the position, and of some beyond it,
-// which come again when they are read; the counters are of those up to it alone.
+// Every write also goes here. So the new indexes have the entries of all records up
+// to the position, whatever becomes of the records meanwhile. They also have those
+// of some records beyond it, which are put again when these are read. The counters
+// are of the records up to the position alone.
 var (
 	rebuildName = []byte("rebuild")
 	leafName    = []byte("leaf")
@@ -318,11 +319,11 @@ func (t *Tree) drop(parent *bbolt.Bucket, name []byte, detach bool, leaf *bbolt.
 	return err
 }
 
-// forget makes b a bucket without pages, so that bbolt deletes it without a look
-// at those that it has. bbolt has no means to delete what it cannot read, but
-// passes over the pages of a bucket that stands in its parent's page: one whose
-// root page is 0, and whose keys are in memory. It is given those of leaf, the page
-// of a bucket of one small page.
+// forget makes b a bucket without pages, so that bbolt deletes it without reading
+// the pages that it has. bbolt cannot delete what it cannot read. But it reads no page
+// of a bucket that stands in its parent's page, which has the root page 0 and its keys
+// in memory. So b is given the keys of leaf, a bucket of one small page, and then the
+// root page 0.
 func forget(b *bbolt.Bucket, leaf *bbolt.Bucket) error {
 	b.SetRootPage(leaf.Root())
 	if err := b.SetSequence(0); err != nil { // which reads the root page

@@ -7,12 +7,12 @@ import (
 )
 
 // A Scan walks the entries of some prefixes of one bucket as if they were one
-// range, merged by ID. It counts what it does, which is what the bound
+// range, merged by ID. It counts what it does. The bound is
 //
 //	Examined ≤ entries returned + 2 × Branches + 1
 //
-// is stated in, and what makes it hold: a branch costs one key to be found and
-// one to be placed, an entry one to step past it.
+// It holds because a branch costs one key to be found and one to be placed, and an
+// entry one to step past it.
 //
 // The zero value can be Reset.
 type Scan struct {

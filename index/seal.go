@@ -8,14 +8,15 @@ import (
 
 // A seal is the CRC32C of the name of a bucket, the length of a key in two bytes,
 // the key, and the value ahead of the seal, little-endian. It stands at the end of
-// the value of every entry but a record, which has a checksum of its own. The
-// names of the buckets that Reindex replaces go with their generation, so that an
-// entry of one that is being built is none of the one in use.
+// the value of every entry but a record, which has a checksum of its own. With the
+// name goes the generation of the bucket, so that an entry of an index that Reindex
+// is building cannot be taken for one of the index in use.
 const sealLen = 4
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// A sealer makes and proves the seals of one bucket: it is the checksum of the name.
+// A sealer makes and proves the seals of one bucket. It is the checksum of the name
+// and the generation, with which that of every entry begins.
 type sealer uint32
 
 func newSealer(name string, generation uint64) sealer {

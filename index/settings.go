@@ -27,9 +27,9 @@ var (
 const Format = 2
 
 // Flags are the features of a file that a version may not know. A file with an
-// unknown flag in Incompatible is not read, with one in ReadOnly not written to, and
-// with one in Compatible is as good as another: its buckets and keys that are not
-// known are left alone.
+// unknown flag in Incompatible is not read. One with an unknown flag in ReadOnly is
+// read and not written to. One with an unknown flag in Compatible is read and
+// written; buckets and keys that are not known are left alone.
 type Flags struct{ Compatible, ReadOnly, Incompatible uint64 }
 
 // The flags that this package knows. There are none yet.
@@ -58,7 +58,7 @@ var bucketNames = [buckets]string{
 // Sums are the sums of all buckets.
 type Sums [buckets]page.Sum
 
-// settings are what the bucket meta keeps but for the last minted ID.
+// settings are what the bucket meta keeps of the file as a whole.
 type settings struct {
 	flags Flags
 	// txid is the number of the transaction that wrote the sums, which is the

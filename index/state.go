@@ -10,11 +10,11 @@ import (
 	"github.com/jobstore/jobstore/internal/page"
 )
 
-// A state is what tells the tree of a file that was closed from any other: the number
-// of the transaction that wrote the sums, a checksum of what the buckets that hold
-// buckets hold, the roots of the buckets among it, and the heights of all trees. It is
-// kept beside the list of free pages, which Close alone writes, so that Open need
-// not scan the file.
+// A state tells the tree of a file that was closed from any other tree. It has the
+// number of the transaction that wrote the sums, a checksum of the buckets that hold
+// buckets, and the heights of all trees. The checksum covers the numbers of the root
+// pages. Close keeps the state beside the list of free pages, so that Open need not
+// scan the file.
 //
 //	transaction u64 · CRC32C u32 · a height for each bucket with pages of its own
 //

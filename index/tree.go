@@ -11,8 +11,8 @@ import (
 	"github.com/jobstore/jobstore/internal/page"
 )
 
-// ErrDamaged is returned for a tree that lacks a bucket, or an entry whose seal does
-// not fit or that has not the form it was written in.
+// ErrDamaged is returned for a tree that lacks a bucket, for an entry whose seal does
+// not fit, and for one that does not have the form in which it was written.
 var ErrDamaged = errors.New("index is damaged")
 
 // ErrFormat is returned for a file that holds no tree of the known format.
@@ -107,10 +107,11 @@ func (s *Snapshot) ID() int { return s.id }
 // ReadOnly reports whether the file may be read and not written to.
 func (s *Snapshot) ReadOnly() bool { return s.settings.flags.ReadOnly&^knownReadOnly != 0 }
 
-// Read returns the view of tx, which fails with ErrFormat when the file holds none.
-// Last is the snapshot of an earlier view, or nil; if tx sees the same one, it is
-// used again, and what it says of damage in any case. What is proven of the pages is noted in proven, which belongs to the
-// open file and knows the roots of the buckets.
+// Read returns the view of tx. It fails with ErrFormat when the file holds no tree.
+// Last is the snapshot of an earlier view, or nil. It is used again if tx sees the
+// same commit; what it says of damaged buckets is used in any case. What is proven of
+// the pages is noted in proven, which belongs to the open file and knows the roots of
+// the buckets.
 func Read(tx *bbolt.Tx, proven *page.Proven, last *Snapshot) (View, error) {
 	id := tx.ID()
 	if tx.Writable() {

@@ -125,9 +125,9 @@ func (t *Tree) Finish() error {
 	return t.setMeta(sumsKey, t.settings.appendSums(nil))
 }
 
-// Mark takes the pages that the transaction has written into what is proven, of which
-// tx sees the outcome: they are sound of themselves. Until then nobody may read
-// them.
+// Mark notes in proven that the pages which the transaction has written are sound.
+// tx is a later transaction, which sees them. Nobody may read them before Mark
+// returns.
 func (t *Tree) Mark(tx *bbolt.Tx, proven *page.Proven) {
 	for _, old := range t.holders { // each before what it holds
 		b, ok := bucketIn(page.Root(tx, proven), old.path, page.Content{Buckets: true})
@@ -143,7 +143,8 @@ func (t *Tree) Mark(tx *bbolt.Tx, proven *page.Proven) {
 	}
 }
 
-// Read is Read of what the transaction has left, of which tx is a later one.
+// Read returns the view of what the transaction has left, which tx, a later one,
+// sees.
 func (t *Tree) Read(tx *bbolt.Tx, proven *page.Proven) (View, error) {
 	return Read(tx, proven, &Snapshot{id: -1, damaged: t.damaged, rebuildDamaged: t.rebuildDamaged})
 }
@@ -195,8 +196,8 @@ type bucketWriter struct {
 	seal sealer
 	sum  page.Sum
 	old  oldTree // with the key that was put or deleted first; nil for none yet
-	// changed is set for a bucket to which one transaction may write a key twice, so
-	// that look does not tell what is there.
+	// changed is set for a bucket in which one transaction may change a key twice.
+	// Then look does not tell whether the key is there.
 	changed bool
 }
 
@@ -298,7 +299,7 @@ func (w *bucketWriter) get(key []byte) []byte {
 	return w.bolt.Get(key)
 }
 
-// put puts a value, without its seal, under key. It had the entry old, nil for none.
+// put seals a value and puts it under key. Old is the entry that key has had, or nil.
 func (w *bucketWriter) put(key, value, old []byte) error {
 	w.change(key, false)
 	if old != nil {

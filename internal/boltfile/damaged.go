@@ -13,13 +13,13 @@ import (
 	"github.com/jobstore/jobstore/internal/page"
 )
 
-// A Damaged reads a file that may be damaged in any way, and that a disk may not
-// give all of: what it does not give reads as zeros.
+// A Damaged reads a file that may be damaged in any way. What the disk does not give
+// reads as zeros.
 type Damaged struct {
 	// Size is the length of the file in bytes, Unread how many of them the disk
 	// has not given so far.
 	Size, Unread int64
-	// Ahead is how many bytes to read at once, for who reads one after the other.
+	// Ahead is how many bytes to read at once, for a caller that reads in order.
 	Ahead int
 	// Meta is the newest meta page that is valid; nil when none is. Newest says
 	// that it is certain to be the last one that was written.

@@ -62,8 +62,8 @@ func Guard(fn func() error) (err error) {
 	return fn()
 }
 
-// Explain returns the error of the disk, if that is why the memory map did not give
-// what was read from it, and err otherwise.
+// Explain returns the error of the disk if err is a fault of the memory map, and the
+// disk fails to give that page again. Otherwise it returns err.
 func (f *File) Explain(err error) error {
 	var at fault
 	if !errors.As(err, &at) || f.Wrecked() {

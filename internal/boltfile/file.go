@@ -1,6 +1,6 @@
-// Package boltfile is what there is to a bbolt file on disk: how it is opened,
-// locked, inspected, named and replaced, and how it is read when it is damaged.
-// It knows nothing of what is kept in the file.
+// Package boltfile opens, locks, proves, grows and seals a bbolt file on disk, makes
+// new ones, and reads one that is damaged. It knows nothing of what is kept in the
+// file.
 package boltfile
 
 import (
@@ -59,8 +59,8 @@ type File struct {
 	// freelistKept is whether the file had its list of free pages in it when it
 	// was opened. Only a clean close writes the list.
 	freelistKept bool
-	// sealed is whether the list was proven by a seal, and state what that says of the
-	// tree.
+	// sealed is whether a seal has proven the list. Then state is what the seal says
+	// of the tree.
 	sealed bool
 	state  []byte
 	// unsealed is set when the seal is not to be believed.
@@ -196,8 +196,8 @@ func isNamed(f *os.File, path string) (bool, error) {
 }
 
 // inspect takes the lock on the file, as a file that somebody is writing to may
-// look damaged. Then it proves what the engine is going to trust: the meta pages
-// and the pages that hold the file together.
+// look damaged. Then it proves what the engine is going to trust: the meta pages,
+// and the list of free pages or, where there is no seal, all pages.
 func (f *File) inspect(file *os.File) error {
 	if err := lockFile(file, !f.options.ReadOnly, f.options.LockTimeout); err != nil {
 		return err
@@ -235,13 +235,13 @@ func (f *File) Begin(writable bool) (*bbolt.Tx, error) {
 	return tx, err
 }
 
-// Sealed reports whether the file was closed as Seal leaves it, so that it need not
-// be closed so again if nothing was written to it.
+// Sealed reports whether the file had a seal when it was opened. It still has one if
+// nothing was written to it.
 func (f *File) Sealed() bool { return f.sealed }
 
-// Seal writes the list of free pages, which no other commit does, and a seal, so that
-// the next Open need not scan the file. The list comes with a commit of its own, which
-// is what commit makes of it.
+// Seal writes the list of free pages and a seal, so that the next Open need not scan
+// the file. bbolt writes the list with a commit, which commit has to make; no other
+// commit writes it.
 func (f *File) Seal(commit func(*bbolt.DB) error) error {
 	f.DB.NoFreelistSync = false
 	if err := commit(f.DB); err != nil {

@@ -8,10 +8,10 @@ import (
 	"github.com/jobstore/jobstore/internal/page"
 )
 
-// prove proves what bbolt and the readers of the file f are going to trust. After a
-// Close, that is the list of free pages and the state of the tree, which the seal in
-// the meta page proves; all other pages are proven when they are first read. A file
-// without a seal, which was not closed or was written to by somebody else, is scanned.
+// prove proves what bbolt and the readers of the file are going to trust. After a
+// Close, that is the list of free pages and the state of the tree. The seal in the
+// meta page proves both; all other pages are proven when they are first read. A file
+// without a seal was not closed, or somebody else wrote to it. It is scanned.
 func (f *File) prove(file *os.File, m *Meta) error {
 	f.sealed, f.state = false, nil
 	if s := readSeal(file, m); s != nil && m.Freelist != page.NoFreelist && !f.unsealed {
@@ -29,8 +29,8 @@ func (f *File) prove(file *os.File, m *Meta) error {
 	return f.scan(file, m)
 }
 
-// scan proves all pages in use, and writes the list of those that are not, as bbolt
-// would scan the file for them again, without the proofs.
+// scan proves all pages in use, and writes the list of those that are not. Without
+// the list, bbolt would scan the file for them again.
 func (f *File) scan(file *os.File, m *Meta) (err error) {
 	if err := checkHoles(file, m); err != nil {
 		return err
@@ -68,8 +68,8 @@ func (f *File) scan(file *os.File, m *Meta) (err error) {
 	return f.writeList(file, m, scanned.Free())
 }
 
-// writeList writes a list of free pages into pages that are free, or behind the last
-// one, and a meta page that names it. The list has all of ids but those.
+// writeList writes a list of the free pages ids, and a meta page that names it. The
+// list stands in free pages, which it then does not have, or behind the last page.
 func (f *File) writeList(file *os.File, m *Meta, ids []uint64) error {
 	size := int(m.PageSize)
 	need := page.ListPages(len(ids), size)

@@ -9,14 +9,14 @@ import (
 
 // A Room is what a write transaction asks of the file before it is committed.
 //
-// A commit that bbolt fails makes it scan the whole file, in a goroutine whose panic
-// at a damaged page ends the process; and where it fails to map the file anew, it has
-// unmapped it already. So what can be known ahead is settled before: a transaction
-// that does not fit is rolled back, which scans nothing.
+// A transaction that does not fit is rolled back before bbolt commits it, which scans
+// nothing. A commit that fails makes bbolt scan the whole file, in a goroutine whose
+// panic at a damaged page ends the process. And when bbolt cannot map the file anew,
+// it has already given up the map that it had.
 type Room struct {
-	Pages int // the pages that it writes one at a time; no fewer than it may come to
-	Runs  int // the pages that it writes in runs of several, likewise
-	About int // how many of both it is likely to come to
+	Pages int // how many pages it writes one at a time, at most
+	Runs  int // how many pages it writes in runs of several, at most
+	About int // how many of both it is likely to write
 
 	// Keep is how many pages must be left, free or past the last one in use, and
 	// KeepRun how many of them in one run. WishRun is how many should be.
@@ -40,10 +40,10 @@ type roomKeeper struct {
 }
 
 // MakeRoom sees to it that tx can be committed. It fails with ErrFull when there is
-// no room, when the memory map cannot grow, or when nobody can tell whether there is
-// room as a page is damaged; tx must be rolled back then.
+// no room, when the memory map cannot grow, and when a damaged page keeps it from
+// telling. Then tx must be rolled back.
 //
-// Tight says that not as many pages in one run will be left as were wished for.
+// Tight says that fewer pages in one run will be left than r wishes for.
 func (f *File) MakeRoom(tx *bbolt.Tx, r Room) (tight bool, err error) {
 	info, err := f.file.Stat()
 	if err != nil {
@@ -55,9 +55,9 @@ func (f *File) MakeRoom(tx *bbolt.Tx, r Room) (tight bool, err error) {
 	// bbolt leaves a page at the end of the file unused.
 	tail := func() int { return int(size/pageSize - end - 1) }
 
-	// Of the free pages nothing is certain but their number: runs are taken from the
-	// end of the file. Those that the last commit gave up are free unless somebody
-	// still reads them.
+	// Only the number of free pages is certain. Whether they stand in runs is not, so
+	// runs are expected to come from the end of the file. The pages that the last
+	// commit gave up are free unless somebody still reads them.
 	stats := f.DB.Stats()
 	certain := r.Runs + max(0, r.Pages-stats.FreePageN)
 	free := stats.FreePageN + stats.PendingPageN
@@ -215,9 +215,9 @@ func mapSize(size int64) int64 {
 	return mapped
 }
 
-// hasRun reports whether there is a run of so many free pages. They are taken from
-// the start of a run, so that each that is written shortens the longest run by one at
-// most.
+// hasRun reports whether there is a run of so many free pages. bbolt takes pages from
+// the start of a run, so that a page that is written makes the longest run shorter by
+// one at most.
 func (k *roomKeeper) hasRun(tx *bbolt.Tx, end, pages int) bool {
 	if k.run < pages && k.runIn != tx.ID() {
 		k.run, k.runIn = longestRun(tx, end), tx.ID()
@@ -242,9 +242,8 @@ func longestRun(tx *bbolt.Tx, end int) (longest int) {
 	return longest
 }
 
-// Divide returns the page from which on all pages that stand alone would have room
-// in the free pages ahead of it.
-// first is the first free page.
+// Divide returns the number of a page so that the free pages ahead of it have room
+// for all single pages from it on. First is the first free page.
 func Divide(tx *bbolt.Tx) (from, first uint64) {
 	last := int(tx.Size())/tx.DB().Info().PageSize - 1
 	kind := func(id int) (free, alone bool) {

@@ -9,9 +9,9 @@ import (
 	"github.com/jobstore/jobstore/internal/page"
 )
 
-// Close seals the file: behind the record in the meta page, where bbolt leaves the
-// page empty and every commit writes zeros, it keeps what lets the next Open trust the
-// list of free pages, and what the store has to say of its tree:
+// Close seals the file. The seal stands behind the record in the meta page, where
+// bbolt leaves the page empty; every commit writes zeros there. It lets the next Open
+// trust the list of free pages, and has the state of the tree, which is the store's:
 //
 //	offset  bytes
 //	128     8     "jobstsel"

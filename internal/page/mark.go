@@ -5,15 +5,15 @@ import (
 	"encoding/binary"
 )
 
-// Mark takes in what a commit has written: the pages of the tree at root that are
-// not in the tree at old, which is the one that it took the place of, and has this
-// height; 0 is no tree. Pages that bbolt writes are sound of themselves, and are not
-// read in whole. Key is one that the commit has put or deleted: the way to it leads
-// over pages that are written or were proven. It returns the height of the new tree.
+// Mark notes as proven the pages of b that a commit has written. Old is the root page
+// of the tree that b has taken the place of, and oldHeight the height of that tree; 0
+// is no tree. Key is one that the commit has put or deleted, so that the way to it
+// leads over pages that were written or proven. Pages that bbolt writes are sound, and
+// are not read in whole. Mark returns the height of the new tree.
 //
 // A page at one height is new if it is the child of a new page and was not the
-// child of a page that was replaced. So it compares the trees a height at a time, and
-// costs as much as there are new branches.
+// child of a page that was replaced. So Mark compares the trees a height at a time,
+// and its cost follows the number of new branches.
 func (b *Bucket) Mark(old uint64, oldHeight uint8, key []byte) (height uint8) {
 	if b.root == 0 {
 		return 0
@@ -98,9 +98,9 @@ func without(ids, other []uint64) []uint64 {
 	return rest
 }
 
-// AppendState appends what tells the elements of b from those of any other version
-// of it to dst: their keys, flags and values, among which are the roots of the
-// buckets in b.
+// AppendState appends the keys, flags and values of all elements of b to dst. They
+// tell this version of b from any other, as the values of the buckets in b have the
+// numbers of their root pages.
 func (b *Bucket) AppendState(dst []byte) []byte {
 	c := b.Cursor()
 	for k, v := c.First(); k != nil; k, v = c.Next() {

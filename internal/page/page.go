@@ -1,12 +1,12 @@
 // Package page reads the B+trees of a bbolt file straight from its pages, in the
 // snapshot of a transaction that bbolt keeps.
 //
-// It does what bbolt's own cursor does, for two reasons. It trusts nothing that
-// it reads: every access is a slice expression within one page, pages must say
-// who they are, and a descent is bounded, so that damage ends in a panic that the
-// caller recovers from, where bbolt's cursor reads wild memory or descends for
-// ever. And it takes about half the time, as a cursor is one allocation and a
-// search starts from where the last one ended.
+// It does what bbolt's own cursor does, for two reasons. The first is that it trusts
+// nothing that it reads. A page is proven in whole when it is first read, see Proven.
+// Every access is a slice expression within one page, and a descent is bounded. So
+// damage ends in a panic that the caller recovers from, where bbolt's cursor reads
+// wild memory or descends for ever. The second is that it takes about half the time,
+// as a cursor is one allocation and a search starts from where the last one ended.
 //
 // The layout is that of version 2 of bbolt's format, which has not changed since
 // 2013; the tests compare every move with bbolt's cursor.

@@ -12,8 +12,8 @@ type Content struct {
 	// Prove checks an entry and returns its seal, which is a checksum over the name
 	// of the bucket, the key and the value. Nil takes every entry.
 	Prove func(key, value []byte) (seal uint32, err error)
-	// Late says that entries are proven when they are used, and those beside a key for
-	// which a search finds nothing, so that a damaged one spoils no other.
+	// Late says that an entry is proven when it is used, so that a damaged one spoils
+	// no other. When a search finds nothing, the entries on both sides are proven.
 	Late bool
 }
 
@@ -41,11 +41,11 @@ func (c *Cursor) bounds(at int) (low, high []byte) {
 	return low, high
 }
 
-// ProveSiblings proves the pages beside those on the way to where the cursor
-// stands, at each height. bbolt reads them when a deletion leaves a page so empty that it
-// is joined with one of them, of its own parent or of one that this was joined with. And
-// when the leaf is left empty, the way to its keys leads to a leaf beside it, and Mark
-// takes that way.
+// ProveSiblings proves the pages beside those on the way to where the cursor stands,
+// at each height. bbolt reads them when a deletion leaves a page so empty that it
+// joins it with one beside it. If parents were joined before, that page may be one of
+// another parent. Mark reads them too: when a deletion has emptied a leaf, the way to
+// its keys leads to a leaf beside it.
 func (c *Cursor) ProveSiblings() {
 	var side Cursor
 	for at := 1; at < c.depth; at++ {
@@ -137,9 +137,9 @@ func (b *Bucket) prove(n *node, id uint64, height uint8, low, high []byte) {
 	}
 }
 
-// verify checks that the keys and values of a page lie behind its elements without
-// a gap, as bbolt packs them, in as many pages as they need, that it begins with low,
-// which is the key that its parent gives it, and that its keys ascend and stay before
+// verify checks the form of a page. Its keys and values lie behind its elements
+// without a gap, as bbolt packs them, in as many pages as they need. It begins with
+// low, which is the key that its parent gives it. Its keys ascend and stay before
 // high. Nil is no bound. A small bucket's page, whose id is 0, ends where its last
 // value does.
 func (n *node) verify(id uint64, pageSize int, low, high []byte) {
@@ -175,9 +175,9 @@ func (n *node) verify(id uint64, pageSize int, low, high []byte) {
 	}
 }
 
-// verifyEntries checks what a leaf holds against the content of its bucket, the
-// entries themselves unless they are proven late. It calls each, where that is not
-// nil, with every element; sound is whether an entry is.
+// verifyEntries checks that a leaf holds what its bucket may hold. It proves the
+// entries unless late is set. If each is not nil, it is called with every element,
+// and late entries are proven too: those that are damaged are not sound.
 func (n *node) verifyEntries(id uint64, content *Content, late bool, each func(e element)) {
 	for i := range n.count {
 		key, value := n.key(i), n.value(i)
@@ -210,9 +210,10 @@ type element struct {
 	seal          uint32
 }
 
-// ProveBeside proves the entries on both sides of key, where a search for it has found
-// nothing: one of them may be what was looked for, with a damaged key. That leaves the
-// keys of a page in order, or the page is not proven; so it stands beside its place.
+// ProveBeside proves the entries on both sides of key, for which a search has found
+// nothing: one of them may be what was looked for, with a damaged key. An entry with a
+// damaged key stands beside the place of its true key, as the keys of a page that was
+// proven are in order.
 func (b *Bucket) ProveBeside(key []byte) {
 	var c Cursor
 	c.Reset(b)

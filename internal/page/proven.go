@@ -7,12 +7,12 @@ import (
 
 // A Proven remembers which pages of an open file were found sound, and at which
 // height of a tree, so that each is proven in whole when it is first read and never
-// again. The height of a leaf is 1. A page that bbolt writes later is sound of
-// itself; Mark takes it in.
+// again. The height of a leaf is 1. A page that bbolt writes later is sound, as bbolt
+// made it of pages that were proven; Mark notes it.
 //
-// It also knows which pages were free when the file was opened: until Mark says
-// that they were written, nothing may lead to them. A page of an earlier commit,
-// which is valid by itself, is told by that.
+// It also knows which pages were free when the file was opened. Until Mark notes
+// that they were written, nothing may lead to them. That finds pages of an earlier
+// commit, which are valid by themselves.
 //
 // It may be used by several goroutines. The zero value knows nothing.
 type Proven struct {
@@ -23,10 +23,9 @@ type Proven struct {
 	scanned atomic.Bool
 }
 
-// A chunk has four bits for each of some pages: 0 for a page of which nothing is known,
-// led for one that a proven page leads to or goes on in, the height of one that was proven, or
-// free. Chunks are made as pages are read, so that memory follows
-// what is there and not what the file says of itself.
+// A chunk has four bits for each of some pages: 0 if nothing is known of the page,
+// free, led, or the height at which it was proven. Chunks are made as pages are read,
+// so that memory follows what is there and not what the file says of itself.
 type chunk [chunkPages / 8]atomic.Uint32
 
 const (

@@ -66,11 +66,10 @@ func (s *Scanned) Free() []uint64 {
 	return ids
 }
 
-// Scan proves every page in use of a file: it says who it is and is led to once,
-// its elements lie within it, its keys are in order and within what its parent says,
-// all leaves of a tree are at one depth, and its elements are of the form that content, which
-// is asked by the path of a bucket, says that they have to be. What it proves goes
-// into proven, unless that is nil.
+// Scan proves every page in use of a file, as a page is proven when it is first read,
+// and that it is led to once. Content says what the bucket at a path may hold.
+// Entries that cannot be proven are counted and end nothing. What is proven is noted
+// in proven, unless that is nil.
 //
 // It fails with a Damage. The file is read by as many goroutines as there are
 // processors, none of which is left when it returns.
