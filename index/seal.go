@@ -20,14 +20,29 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type sealer uint32
 
 func newSealer(name string, generation uint64) sealer {
-	return sealer(crc32.Checksum(binary.LittleEndian.AppendUint64([]byte(name), generation), castagnoli))
+	sum := ^uint32(0)
+	for i := range len(name) {
+		sum = castagnoli[byte(sum)^name[i]] ^ sum>>8
+	}
+	for range 8 {
+		sum = castagnoli[byte(sum)^byte(generation)] ^ sum>>8
+		generation >>= 8
+	}
+	return sealer(^sum)
+}
+
+// lengths returns the checksum of the name and of the two bytes of a length. Like
+// newSealer, it does what crc32.Update does, which would need memory for the bytes.
+func (s sealer) lengths(n int) uint32 {
+	sum := ^uint32(s)
+	sum = castagnoli[byte(sum)^byte(n)] ^ sum>>8
+	sum = castagnoli[byte(sum)^byte(n>>8)] ^ sum>>8
+	return ^sum
 }
 
 // sum returns the seal of an entry.
 func (s sealer) sum(key, value []byte) uint32 {
-	length := [2]byte{byte(len(key)), byte(len(key) >> 8)}
-	sum := crc32.Update(uint32(s), castagnoli, length[:])
-	sum = crc32.Update(sum, castagnoli, key)
+	sum := crc32.Update(s.lengths(len(key)), castagnoli, key)
 	if len(value) > 0 {
 		sum = crc32.Update(sum, castagnoli, value)
 	}

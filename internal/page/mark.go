@@ -42,7 +42,7 @@ func (b *Bucket) Mark(old uint64, oldHeight uint8, key []byte) (height uint8) {
 			}
 		}
 		if h > 1 {
-			written, replaced = b.children(written), b.children(replaced)
+			written, replaced = b.childrenOf(written, replaced)
 		}
 	}
 	return height
@@ -60,6 +60,30 @@ func (b *Bucket) heightAt(key []byte) uint8 {
 	}
 	damaged("tree is deeper than %d pages", maxDepth)
 	return 0
+}
+
+// childrenOf returns the children of the written and of the replaced branches, but for
+// some that both have. One that takes the place of another one, as most do, has most
+// children in common with it.
+func (b *Bucket) childrenOf(written, replaced []uint64) (ofWritten, ofReplaced []uint64) {
+	if len(written) != 1 || len(replaced) != 1 {
+		return b.children(written), b.children(replaced)
+	}
+	n, o := b.page(written[0]), b.page(replaced[0])
+	from, n1, o1 := int32(0), n.count, o.count
+	for from < n1 && from < o1 && n.child(from) == o.child(from) {
+		from++
+	}
+	for n1 > from && o1 > from && n.child(n1-1) == o.child(o1-1) {
+		n1, o1 = n1-1, o1-1
+	}
+	for i := from; i < n1; i++ {
+		ofWritten = append(ofWritten, n.child(i))
+	}
+	for i := from; i < o1; i++ {
+		ofReplaced = append(ofReplaced, o.child(i))
+	}
+	return ofWritten, ofReplaced
 }
 
 // children returns the children of some branches.
