@@ -44,7 +44,12 @@ func (t *Tree) writer(parent, name []byte, at int, generation uint64) (*bucketWr
 		w.path = [][]byte{rootName, parent, name}
 	}
 	if w.bolt = holder.Bucket(name); w.bolt != nil {
-		w.follow(t.committed(w.path, generation))
+		if parent == nil && at >= 0 && t.read.snapshot.numbers[at] != 0 {
+			b, err := t.read.bucketAt(at)
+			w.follow(b, err == nil)
+		} else {
+			w.follow(t.committed(w.path, generation))
+		}
 	} else {
 		var err error
 		if w.bolt, err = holder.CreateBucket(name); err != nil {

@@ -12,7 +12,7 @@ func (t *Tree) Record(id []byte) []byte {
 	had := t.jobs.prove(id)
 	value := t.jobs.bolt.Get(id)
 	if value == nil && !had && t.jobs.look != nil {
-		t.jobs.look.Bucket().ProveBeside(id)
+		t.jobs.look.ProveBeside(id)
 	}
 	return value
 }

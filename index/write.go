@@ -127,15 +127,28 @@ func (t *Tree) Finish() error {
 // tx is a later transaction, which sees them. Nobody may read them before Mark
 // returns.
 func (t *Tree) Mark(tx *bbolt.Tx, proven *page.Proven) {
+	holds := page.Content{Buckets: true}
 	for _, old := range t.holders { // each before what it holds
-		b, ok := bucketIn(page.Root(tx, proven), old.path, page.Content{Buckets: true})
-		if ok {
+		if b, ok := bucketIn(page.Root(tx, proven), old.path, holds); ok {
 			b.Mark(old.root, old.height, old.key)
 		}
 	}
+	root, ok := bucketIn(page.Root(tx, proven), [][]byte{rootName}, holds)
+	if !ok {
+		return
+	}
 	for _, w := range t.writers {
-		b, ok := bucketIn(page.Root(tx, proven), w.path, page.Anything)
-		if ok && w.old.key != nil {
+		if w.old.key == nil {
+			continue
+		}
+		holder := root
+		if len(w.path) > 2 {
+			if holder, ok = root.Bucket(rebuildName, holds); !ok {
+				continue
+			}
+		}
+		if number, ok := holder.BucketRoot(w.path[len(w.path)-1]); ok {
+			b := holder.Numbered(number, page.Anything)
 			b.Mark(w.old.root, w.old.height, w.old.key)
 		}
 	}

@@ -210,20 +210,21 @@ type element struct {
 	seal          uint32
 }
 
-// ProveBeside proves the entries on both sides of key, for which a search has found
-// nothing: one of them may be what was looked for, with a damaged key. An entry with a
-// damaged key stands beside the place of its true key, as the keys of a page that was
-// proven are in order.
-func (b *Bucket) ProveBeside(key []byte) {
-	var c Cursor
-	c.Reset(b)
+// ProveBeside proves the entries on both sides of key, where a search for it has found
+// nothing: one of them may be what was looked for, with a damaged key. That leaves the
+// keys of a page in order, or the page is not proven; so it stands beside its place.
+func (b *Bucket) ProveBeside(key []byte) { b.Cursor().ProveBeside(key) }
+
+// ProveBeside is that of a bucket. It leaves the cursor in the leaf that key belongs in.
+func (c *Cursor) ProveBeside(key []byte) {
 	k, v := c.Seek(key)
-	b.ProveEntry(k, v)
+	c.bucket.ProveEntry(k, v)
 	if k != nil {
-		b.ProveEntry(c.Prev())
+		c.bucket.ProveEntry(c.Prev())
 	} else {
-		b.ProveEntry(c.Last())
+		c.bucket.ProveEntry(c.Last())
 	}
+	c.Find(key)
 }
 
 // ProveEntry proves an entry of a bucket whose entries are proven late. A nil key is
