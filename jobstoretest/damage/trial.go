@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"math/rand/v2"
 	"os"
 	"runtime"
@@ -172,14 +173,34 @@ func (x *exam) all(path string, a aim, reindex bool) {
 
 // kill leaves the file as a process leaves it that is killed.
 func (x *exam) kill(path string) {
-	data, err := os.ReadFile(path)
+	before, size, err := snapshot(path)
 	x.close()
 	if err == nil {
-		err = os.WriteFile(path, data, 0o600)
+		err = os.WriteFile(path, before, 0o600)
+	}
+	if err == nil {
+		err = os.Truncate(path, size)
 	}
 	if err != nil {
 		x.bad(Wrong, "%v", err)
 	}
+}
+
+// snapshot returns what a file begins with, which is all that was ever written to it,
+// and its size, which may be of terabytes.
+func snapshot(path string) (b []byte, size int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	const most = 64 << 20
+	b, err = io.ReadAll(io.LimitReader(f, most))
+	return b, info.Size(), err
 }
 
 func (x *exam) verdict() Verdict {
