@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"sync"
+	"syscall"
 
 	"github.com/jobstore/jobstore"
 )
@@ -28,7 +29,7 @@ type message struct {
 	Writer  int
 	Begin   []change `json:",omitempty"`
 	Done    bool     `json:",omitempty"`
-	Full    bool     `json:",omitempty"` // failed with ErrFull
+	Full    bool     `json:",omitempty"` // refused: with ErrFull, or as the disk failed to make the file longer
 	Unknown bool     `json:",omitempty"` // failed with ErrCommitUnknown
 	Err     string   `json:",omitempty"` // any other failure
 	Note    string   `json:",omitempty"`
@@ -127,8 +128,8 @@ func (w *writer) run() {
 			m.Done = true
 		case errors.Is(err, jobstore.ErrCommitUnknown):
 			m.Unknown = true
-		case errors.Is(err, jobstore.ErrFull):
-			m.Full = true
+		case errors.Is(err, jobstore.ErrFull), errors.Is(err, syscall.EIO):
+			m.Full = true // nothing of it was done, which the ledger holds it to
 		default:
 			m.Err = err.Error()
 		}
