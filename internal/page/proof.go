@@ -89,6 +89,9 @@ func (n *node) small(pageSize int) bool {
 
 // ProveRoot proves the root page of b, whose tree has this height.
 func (b *Bucket) ProveRoot(height uint8) {
+	if is := b.proven.get(b.root); is != 0 {
+		damaged("page %d, the root of a bucket, is free, or another page leads to it", b.root)
+	}
 	b.height = height
 	n := b.page(b.root)
 	b.prove(&n, b.root, height, nil, nil)
