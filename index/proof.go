@@ -6,8 +6,6 @@ import (
 	"io"
 	"sync"
 
-	"go.etcd.io/bbolt"
-
 	"github.com/jobstore/jobstore/internal/page"
 )
 
@@ -107,12 +105,4 @@ func (p *Proof) Check(found map[string]page.Found, txid uint64, listed bool) err
 // Distrust has s refuse to read what was found damaged.
 func (p *Proof) Distrust(s *Snapshot) {
 	s.damaged, s.rebuildDamaged = p.damaged, p.rebuildDamaged
-}
-
-// State returns what Prove will be given.
-func (p *Proof) State(tx *bbolt.Tx, proven *page.Proven) ([]byte, error) { return State(tx, proven) }
-
-// Prove proves the roots of all buckets by the state that was kept at Close.
-func (p *Proof) Prove(tx *bbolt.Tx, proven *page.Proven, state []byte) error {
-	return ProveState(tx, proven, state)
 }

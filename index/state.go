@@ -22,8 +22,8 @@ import (
 // is in rebuild. Numbers are little-endian.
 const stateHead = 12
 
-// State returns the state of the file that tx sees.
-func State(tx *bbolt.Tx, proven *page.Proven) ([]byte, error) {
+// State returns the state of the file that tx sees, which Prove will be given.
+func (p *Proof) State(tx *bbolt.Tx, proven *page.Proven) ([]byte, error) {
 	view, err := Read(tx, proven, nil)
 	if err != nil {
 		return nil, err
@@ -37,9 +37,9 @@ func State(tx *bbolt.Tx, proven *page.Proven) ([]byte, error) {
 	return state, nil
 }
 
-// ProveState proves the roots of all buckets that tx sees by the state that was kept
+// Prove proves the roots of all buckets that tx sees by the state that was kept
 // when the file was closed. It fails with ErrDamaged.
-func ProveState(tx *bbolt.Tx, proven *page.Proven, state []byte) error {
+func (p *Proof) Prove(tx *bbolt.Tx, proven *page.Proven, state []byte) error {
 	if len(state) < stateHead {
 		return fmt.Errorf("%w: state of %d bytes", ErrDamaged, len(state))
 	}

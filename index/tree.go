@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -196,25 +197,21 @@ func (v View) Sums() *Sums { return &v.snapshot.settings.sums }
 // Bucket returns a bucket that holds an entry for every job. It fails with
 // ErrDamaged for one of which Open has found that it is not what it should be.
 func (v View) Bucket(name Name) (page.Bucket, error) {
-	for i, n := range Names {
-		if n == name {
-			if err := v.snapshot.trust(i); err != nil {
-				return page.Bucket{}, err
-			}
-			return v.bucketAt(i)
+	if at := slices.Index(Names[:], name); at >= 0 {
+		if err := v.snapshot.trust(at); err != nil {
+			return page.Bucket{}, err
 		}
 	}
-	return page.Bucket{}, noBucket([]byte(name))
+	return v.Damaged(name)
 }
 
 // Damaged is Bucket for one that may be damaged.
 func (v View) Damaged(name Name) (page.Bucket, error) {
-	for i, n := range Names {
-		if n == name {
-			return v.bucketAt(i)
-		}
+	at := slices.Index(Names[:], name)
+	if at < 0 {
+		return page.Bucket{}, noBucket([]byte(name))
 	}
-	return page.Bucket{}, noBucket([]byte(name))
+	return v.bucketAt(at)
 }
 
 // Sound reports whether the scan after a kill has found nothing damaged.
